@@ -1,0 +1,113 @@
+// The home of one role: a private directory with its configuration, its key, its state and its admin socket.
+
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { DepotError, errnoOf } from '../errors.ts';
+
+/** The longest path that a Unix socket can have on Linux and, rounded down, on macOS. */
+const MAX_SOCKET_PATH = 103;
+
+export class Home {
+  readonly directory: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  /** Where a home is unless told otherwise. */
+  static default(): string {
+    return path.join(homedir(), '.depot');
+  }
+
+  /** A home that may not be there yet. */
+  static at(directory: string): Home {
+    return new Home(path.resolve(directory));
+  }
+
+  /** Makes the directory where it is missing. Throws `unusable-home` where others could read it. */
+  static open(directory: string): Home {
+    const home = Home.at(directory);
+    try {
+      mkdirSync(home.directory, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new DepotError(
+        'unusable-home',
+        `Cannot make ${home.directory}: ${errnoOf(error)}. Choose another place with --home DIR.`,
+        { cause: error },
+      );
+    }
+    requirePrivate(home.directory, '700');
+    for (const file of [home.keyFile, home.databaseFile, home.linkFile]) {
+      if (existsSync(file)) requirePrivate(file, '600');
+    }
+    if (home.socketFile.length > MAX_SOCKET_PATH) {
+      throw new DepotError(
+        'unusable-home',
+        `${home.directory} is too long for the admin socket in it. Choose a shorter place with --home DIR.`,
+      );
+    }
+    return home;
+  }
+
+  get exists(): boolean {
+    return existsSync(this.directory);
+  }
+  get configFile(): string {
+    return path.join(this.directory, 'config.json');
+  }
+  /** The private key of this role. */
+  get keyFile(): string {
+    return path.join(this.directory, 'key.pem');
+  }
+  get isServer(): boolean {
+    return existsSync(this.databaseFile);
+  }
+  get isLocal(): boolean {
+    return existsSync(this.linkFile);
+  }
+  /** The server's state; its presence makes a home a server's. */
+  get databaseFile(): string {
+    return path.join(this.directory, 'depot.db');
+  }
+  /** Where local joined; its presence makes a home a local's. */
+  get linkFile(): string {
+    return path.join(this.directory, 'link.json');
+  }
+  get socketFile(): string {
+    return path.join(this.directory, 'admin.sock');
+  }
+
+  /** The private key, made by `generate` where there is none yet. */
+  privateKey(generate: () => string): string {
+    if (existsSync(this.keyFile)) return readFileSync(this.keyFile, 'utf8');
+    const key = generate();
+    this.write(this.keyFile, key);
+    return key;
+  }
+
+  /** Writes a private file whole or not at all. */
+  write(file: string, text: string): void {
+    const draft = `${file}.new`;
+    writeFileSync(draft, text, { mode: 0o600, flush: true });
+    chmodSync(draft, 0o600);
+    renameSync(draft, file);
+  }
+}
+
+const requirePrivate = (file: string, mode: '600' | '700'): void => {
+  const { mode: actual, uid } = statSync(file);
+  if ((actual & 0o077) !== 0) {
+    throw new DepotError(
+      'unusable-home',
+      `Others than its owner can get at ${file}. Mend it with: chmod ${mode} '${file}'`,
+    );
+  }
+  const self = process.getuid?.();
+  if (self !== undefined && self !== 0 && uid !== self) {
+    throw new DepotError(
+      'unusable-home',
+      `${file} belongs to another user. Run depot as that user, or choose another --home DIR.`,
+    );
+  }
+};

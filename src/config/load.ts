@@ -1,0 +1,112 @@
+// Puts a configuration together: flag before variable before file before default. What is wrong is named with its place.
+
+import { readFileSync } from 'node:fs';
+import { closest, distance } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { DepotError, errnoOf, messageOf } from '../errors.ts';
+
+export interface ConfigSources {
+  /** What the command line said, by key. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: NodeJS.ProcessEnv;
+  /** The file; where it is not there and not `required`, it says nothing. */
+  readonly file: string;
+  readonly required: boolean;
+}
+
+/** `socksPort` is `DEPOT_SOCKS_PORT` in the environment. */
+const variableOf = (key: string): string => `DEPOT_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+
+/** `socksPort` is `--socks-port` on the command line. */
+export const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** The schema under defaults and optionals. */
+const innerType = (schema: z.core.$ZodType): z.core.$ZodType => {
+  const { def } = schema._zod;
+  return 'innerType' in def ? innerType(def.innerType as z.core.$ZodType) : schema;
+};
+
+export const kindOf = (schema: z.core.$ZodType): 'boolean' | 'number' | 'list' | 'text' => {
+  const inner = innerType(schema);
+  if (inner instanceof z.ZodBoolean) return 'boolean';
+  if (inner instanceof z.ZodNumber) return 'number';
+  return inner instanceof z.ZodArray ? 'list' : 'text';
+};
+
+/** Text from a flag or a variable, as the schema wants it; what does not fit is left for the schema to refuse. */
+const fromText = (schema: z.core.$ZodType, text: string): unknown => {
+  switch (kindOf(schema)) {
+    case 'boolean':
+      return { true: true, false: false, 1: true, 0: false }[text] ?? text;
+    case 'number':
+      return text.trim() === '' ? text : Number.isNaN(Number(text)) ? text : Number(text);
+    case 'list':
+      return text.split(/\s+/).filter((item) => item !== '');
+    case 'text':
+      return text;
+  }
+};
+
+const readFile = (file: string, required: boolean): Record<string, unknown> => {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' && !required) return {};
+    throw new DepotError('invalid-config', `Cannot read ${file}: ${errnoOf(error) ?? messageOf(error)}.`, {
+      cause: error,
+    });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new DepotError('invalid-config', `${file} is no JSON: ${messageOf(error)}.`, { cause: error });
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
+    throw new DepotError('invalid-config', `${file} has to hold one JSON object, like { "socksPort": 8864 }.`);
+  }
+  return json as Record<string, unknown>;
+};
+
+/** At most every third letter may differ for a key to be taken for a slip of another one. */
+const nearest = (key: string, known: readonly string[]): string => {
+  const candidate = closest(key, [...known]);
+  return distance(key, candidate) <= Math.ceil(key.length / 3)
+    ? ` Did you mean ${candidate}?`
+    : ` Known are: ${known.join(', ')}.`;
+};
+
+const describe = (issue: z.core.$ZodIssue, known: readonly string[], placeOf: (key: string) => string): string => {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => `${placeOf(key)}: there is no such key.${nearest(key, known)}`).join('\n');
+  }
+  const [key, ...rest] = issue.path;
+  return `${placeOf(String(key))}${rest.length > 0 ? `[${rest.join('.')}]` : ''}: ${issue.message}.`;
+};
+
+/** Throws `invalid-config`: the place, the key, what is wrong and what is expected. */
+export const loadConfig = <S extends z.ZodObject>(
+  schema: S,
+  { flags, env, file, required }: ConfigSources,
+): z.output<S> => {
+  const values = readFile(file, required);
+  const places: Record<string, string> = Object.fromEntries(Object.keys(values).map((key) => [key, `${file}: ${key}`]));
+  const fields = Object.entries(schema.shape as Record<string, z.core.$ZodType>);
+  for (const [key, field] of fields) {
+    const variable = env[variableOf(key)];
+    const flag = flags[key];
+    if (flag !== undefined) {
+      values[key] = typeof flag === 'string' ? fromText(field, flag) : flag;
+      places[key] = flagOf(key);
+    } else if (variable !== undefined) {
+      values[key] = fromText(field, variable);
+      places[key] = variableOf(key);
+    }
+  }
+  const result = schema.safeParse(values);
+  if (result.success) return result.data;
+  const known = fields.map(([key]) => key);
+  const lines = result.error.issues.map((issue) => describe(issue, known, (key) => places[key] ?? key));
+  throw new DepotError('invalid-config', lines.join('\n'));
+};

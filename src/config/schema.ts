@@ -1,0 +1,51 @@
+// Every setting of depot: its type, default, unit (in its name) and meaning, in one table per role.
+// Flags, variables and keys of the file are all made from here.
+
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65535);
+const milliseconds = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
+  z.int().min(1).max(86_400_000).default(byDefault).describe(what);
+const bytes = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
+  z.int().min(65_536).default(byDefault).describe(what);
+
+const MIB = 1024 * 1024;
+
+/** The numbers that both roles share. */
+const link = {
+  handshakeMs: milliseconds('the whole of a handshake, until the request is there', 10_000),
+  heartbeatMs: milliseconds('how often each side of a connection asks for a sign of life', 10_000),
+  deadAfterMs: milliseconds('silence after which the other side counts as gone', 24_000),
+  drainMs: milliseconds('how long running streams may take to end after SIGTERM', 30_000),
+  windowMaxBytes: bytes('how far the window of one stream may grow', 8 * MIB),
+  windowBudgetBytes: bytes('how much all grown windows may hold together', 256 * MIB),
+};
+
+export const ServerConfig = z.strictObject({
+  host: z.string().min(1).default('::').describe('address that clients and locals reach, :: for all'),
+  socksPort: port.default(8864).describe('port for clients (SOCKS5)'),
+  controlPort: port.default(8964).describe('port for locals'),
+  tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),
+  advertise: z.string().min(1).optional().describe('the name or address of this host that goes into links'),
+  allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
+  tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
+  tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
+  tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
+  invitationMs: milliseconds('how long a join link is good', 86_400_000),
+  ...link,
+});
+export type ServerConfig = z.output<typeof ServerConfig>;
+
+export const LocalConfig = z.strictObject({
+  allow: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('what may be dialed besides the loopback: HOST[:PORTS], repeatable'),
+  dialMs: milliseconds('how long an app may take to answer, its name included', 10_000),
+  connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
+  reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
+  reconnectSilentMaxMs: milliseconds('the longest pause while nothing answers at the server', 1_500),
+  reconnectMaxMs: milliseconds('the longest pause after the server turned us away', 10_000),
+  ...link,
+});
+export type LocalConfig = z.output<typeof LocalConfig>;

@@ -1,0 +1,120 @@
+// Every failure that depot knows by name, and the one table that turns it into a SOCKS reply.
+// Knows nothing of sockets: it is the floor of the house, everything may import it.
+
+/** REP values of RFC 1928, section 6. */
+export const Reply = {
+  succeeded: 0x00,
+  generalFailure: 0x01,
+  notAllowed: 0x02,
+  networkUnreachable: 0x03,
+  hostUnreachable: 0x04,
+  connectionRefused: 0x05,
+  ttlExpired: 0x06,
+  commandNotSupported: 0x07,
+  addressTypeNotSupported: 0x08,
+} as const;
+export type Reply = (typeof Reply)[keyof typeof Reply];
+
+/**
+ * The stable codes of a `DepotError`, each with the SOCKS reply that a client gets for it.
+ * A code never changes its meaning; programs branch on it, nobody branches on a message.
+ */
+const REPLY_BY_CODE = {
+  // What happened when local dialed the app.
+  'connection-refused': Reply.connectionRefused,
+  'host-unreachable': Reply.hostUnreachable,
+  'network-unreachable': Reply.networkUnreachable,
+  'name-unknown': Reply.hostUnreachable,
+  'dial-timeout': Reply.hostUnreachable,
+  'dial-failed': Reply.generalFailure,
+  // What either end forbids.
+  'not-allowed': Reply.notAllowed,
+  // Where a request could go.
+  'no-such-local': Reply.generalFailure,
+  'local-away': Reply.generalFailure,
+  'local-lost': Reply.generalFailure,
+  'no-route': Reply.generalFailure,
+  // What a client may ask.
+  'command-unsupported': Reply.commandNotSupported,
+  'address-type-unsupported': Reply.addressTypeNotSupported,
+  'malformed-request': Reply.generalFailure,
+  // How a stream or a connection ended before its time.
+  'aborted': Reply.generalFailure,
+  'connection-lost': Reply.generalFailure,
+  'timed-out': Reply.generalFailure,
+  'protocol-violation': Reply.generalFailure,
+  'stopped': Reply.generalFailure,
+  // How the link refused or ended a local.
+  'identity-mismatch': Reply.generalFailure,
+  'unknown-local': Reply.generalFailure,
+  'revoked': Reply.generalFailure,
+  'replaced': Reply.generalFailure,
+  'version-mismatch': Reply.generalFailure,
+  'invitation-invalid': Reply.generalFailure,
+  // What an operator got wrong.
+  'invalid-config': Reply.generalFailure,
+  'invalid-argument': Reply.generalFailure,
+  'conflict': Reply.generalFailure,
+  'not-found': Reply.generalFailure,
+  'unusable-home': Reply.generalFailure,
+  'address-in-use': Reply.generalFailure,
+  'internal': Reply.generalFailure,
+} as const satisfies Record<string, Reply>;
+
+/** A stable, documented name of a failure. */
+export type ErrorCode = keyof typeof REPLY_BY_CODE;
+
+/** Every error that depot raises on purpose. `message` is one plain sentence for a person; `code` is for programs. */
+export class DepotError extends Error {
+  override readonly name = 'DepotError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** The SOCKS reply (REP) that a client gets for this failure. */
+  get reply(): Reply {
+    return REPLY_BY_CODE[this.code];
+  }
+}
+
+export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(REPLY_BY_CODE, value);
+
+/** What the operating system says, in depot's words. */
+const CODE_BY_ERRNO: Readonly<Record<string, ErrorCode>> = {
+  ECONNREFUSED: 'connection-refused',
+  ECONNRESET: 'connection-refused',
+  EHOSTUNREACH: 'host-unreachable',
+  EHOSTDOWN: 'host-unreachable',
+  ENETUNREACH: 'network-unreachable',
+  ENETDOWN: 'network-unreachable',
+  EADDRNOTAVAIL: 'network-unreachable',
+  EAFNOSUPPORT: 'network-unreachable',
+  ETIMEDOUT: 'dial-timeout',
+  EACCES: 'not-allowed',
+  EPERM: 'not-allowed',
+  ENOTFOUND: 'name-unknown',
+  ENODATA: 'name-unknown',
+  EAI_AGAIN: 'name-unknown',
+  EAI_FAIL: 'name-unknown',
+};
+
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** Names a failed dial: an errno from the table, anything else is `dial-failed`. */
+export const dialError = (error: unknown, target: string): DepotError => {
+  if (error instanceof DepotError) return error;
+  const errno = errnoOf(error);
+  const code = (errno !== undefined && CODE_BY_ERRNO[errno]) || 'dial-failed';
+  return new DepotError(code, `${target}: ${errno ?? String(error)}`, { cause: error });
+};
+
+/** The plain sentence in any thrown value. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Any thrown value as a DepotError, under `code` when it is not one yet. */
+export const asDepotError = (error: unknown, code: ErrorCode): DepotError =>
+  error instanceof DepotError ? error : new DepotError(code, messageOf(error), { cause: error });

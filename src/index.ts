@@ -1,0 +1,27 @@
+// The library: what a program that embeds depot may use. Everything else may change without notice.
+
+import { DepotLocal, type LocalOptions } from './local/local.ts';
+import { DepotServer, type ServerOptions } from './server/server.ts';
+
+export { DepotError, type ErrorCode, Reply } from './errors.ts';
+export type { LocalConfig, ServerConfig } from './config/schema.ts';
+export type { Log, LogMethod } from './log.ts';
+export type { DepotLocal, LocalEvents, LocalOptions } from './local/local.ts';
+export type { DepotServer, FirstStart, ServerEvents, ServerOptions } from './server/server.ts';
+export type { Resolve } from './net/dial.ts';
+export type { StreamEnd, StreamSnapshot } from './net/streams.ts';
+export type { Administration, UserInfo } from './watch/admin-api.ts';
+export type { LinkStatus, LocalStatus, ServerStatus, Status } from './watch/status.ts';
+export { VERSION } from './version.ts';
+
+/**
+ * Runs the public side. Resolves when every port listens; stop it with `stop` or `await using`.
+ * Rejects with a `DepotError`: `invalid-config`, `unusable-home`, `address-in-use` or `conflict`.
+ */
+export const createServer = (options: ServerOptions): Promise<DepotServer> => DepotServer.start(options);
+
+/**
+ * Runs the private side, which goes on trying to reach its server until it is stopped; stop it with `stop` or `await using`.
+ * Rejects with a `DepotError`: `invalid-config`, `unusable-home`, `invalid-argument` or `conflict`.
+ */
+export const createLocal = (options: LocalOptions): Promise<DepotLocal> => DepotLocal.start(options);

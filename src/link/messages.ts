@@ -1,0 +1,84 @@
+// The JSON payloads of the link, one schema each, checked on arrival: the other side may be old, broken or hostile. Pure.
+
+import { z } from 'zod';
+import { type ErrorCode, DepotError, isErrorCode } from '../errors.ts';
+
+/** The versions of the protocol that this code speaks, newest first. docs/protocol.md says what each brought. */
+export const PROTOCOL_VERSIONS: readonly number[] = [1];
+
+const host = z.string().min(1).max(255);
+const port = z.int().min(0).max(65535);
+const address = z.object({ host, port });
+const sentence = z.string().max(1000);
+
+/** The name of a local: a DNS label, for it is one in `NAME.depot`. */
+export const localName = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a name has 1 to 63 letters a to z, digits and hyphens, no hyphen at either end',
+  );
+
+/** A code from a newer peer that we do not know is still a failure. */
+const errorCode = z.string().transform((code): ErrorCode => (isErrorCode(code) ? code : 'internal'));
+
+/** Local's first frame. A control connection of a new local carries the invitation from its join link. */
+export const Hello = z.discriminatedUnion('purpose', [
+  z.object({
+    purpose: z.literal('control'),
+    versions: z.array(z.int()).min(1).max(32),
+    software: z.string().max(100),
+    platform: z.string().max(100),
+    invitation: z.string().max(200).optional(),
+  }),
+  z.object({ purpose: z.literal('tunnel'), id: z.string().max(200) }),
+]);
+export type Hello = z.infer<typeof Hello>;
+
+/** The server's answer on a control connection. */
+export const Welcome = z.object({ version: z.int(), name: localName, software: z.string().max(100), tunnelPort: port });
+export type Welcome = z.infer<typeof Welcome>;
+
+/** Why a connection or a stream ends: goodbye, refused and reset. */
+export const Failure = z.object({ code: errorCode, message: sentence });
+export type Failure = z.infer<typeof Failure>;
+
+/** What a client asked for, as local needs to know it. */
+export const Open = z.object({
+  command: z.literal('connect'),
+  destination: address,
+  user: z.string().max(300).optional(),
+  from: host,
+});
+export type Open = z.infer<typeof Open>;
+
+/** The app answered: local's socket of the app connection. */
+export const Opened = z.object({ bound: address });
+export type Opened = z.infer<typeof Opened>;
+
+/** What the server says on the control connection once local is welcome. */
+export const Control = z.discriminatedUnion('type', [
+  /** Bring these tunnels: ids that are good once and for a short time. */
+  z.object({ type: z.literal('tunnels'), ids: z.array(z.string().max(200)).max(256) }),
+  /** There is no tunnel yet: bring this one for this request; the stream is number 1 on it. */
+  z.object({ type: z.literal('request'), tunnel: z.string().max(200), open: Open }),
+]);
+export type Control = z.infer<typeof Control>;
+
+/** Reads one JSON payload. Throws `protocol-violation` that says what was wrong. */
+export const parseMessage = <T>(schema: z.ZodType<T>, payload: Uint8Array): T => {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  } catch (cause) {
+    throw new DepotError('protocol-violation', 'a message that is no JSON', { cause });
+  }
+  const result = schema.safeParse(json);
+  if (!result.success)
+    throw new DepotError('protocol-violation', `a message of the wrong form: ${z.prettifyError(result.error)}`);
+  return result.data;
+};
+
+export const failureOf = (error: DepotError): Failure => ({ code: error.code, message: error.message.slice(0, 1000) });
+
+export const errorOf = ({ code, message }: Failure): DepotError => new DepotError(code, message);

@@ -1,0 +1,27 @@
+// The life of one stream on a tunnel, as a transition table. Each direction ends on its own (half-close);
+// an abort ends both. Pure.
+
+import { DepotError } from '../errors.ts';
+
+/**
+ * `opening`: asked for, not answered. `open`: both directions run. `local-ended`: we sent our FIN.
+ * `remote-ended`: theirs came. `closed`: nothing more may come or go.
+ */
+export type StreamState = 'opening' | 'open' | 'local-ended' | 'remote-ended' | 'closed';
+
+export type StreamEvent = 'opened' | 'refused' | 'data-in' | 'fin-in' | 'fin-out' | 'reset';
+
+const TRANSITIONS: Readonly<Record<StreamState, Readonly<Partial<Record<StreamEvent, StreamState>>>>> = {
+  'opening': { opened: 'open', refused: 'closed', reset: 'closed' },
+  'open': { 'data-in': 'open', 'fin-in': 'remote-ended', 'fin-out': 'local-ended', 'reset': 'closed' },
+  'local-ended': { 'data-in': 'local-ended', 'fin-in': 'closed', 'reset': 'closed' },
+  'remote-ended': { 'fin-out': 'closed', 'reset': 'closed' },
+  'closed': {},
+};
+
+/** The next state. Throws `protocol-violation` on an event that has no place in this one. */
+export const nextStreamState = (state: StreamState, event: StreamEvent): StreamState => {
+  const next = TRANSITIONS[state][event];
+  if (next === undefined) throw new DepotError('protocol-violation', `${event} on a stream that is ${state}`);
+  return next;
+};

@@ -1,0 +1,41 @@
+// Local's Connector: resolves the name, asks the rules about each address, dials what is allowed, tells what happened.
+
+import { DepotError } from '../errors.ts';
+import type { Connector } from '../net/connector.ts';
+import { deadline, dial, orAborted, type Resolve } from '../net/dial.ts';
+import { SocketEndpoint } from '../net/socket-endpoint.ts';
+import { canonicalHost, formatAddress } from '../socks/address.ts';
+import type { Rules } from './rules.ts';
+
+export interface DialerOptions {
+  readonly rules: Rules;
+  readonly resolve: Resolve;
+  /** For name and connection together, in milliseconds. */
+  readonly dialMs: number;
+}
+
+export const createDialer =
+  ({ rules, resolve, dialMs }: DialerOptions): Connector =>
+  async ({ destination }, signal) => {
+    const { host, port } = destination;
+    const target = formatAddress(destination);
+    const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
+    const limit = deadline(dialMs, tooLate, signal);
+    try {
+      const addresses = await orAborted(resolve(host), limit.signal);
+      const verdicts = addresses.map((address) => ({ address, ...rules.check(host, address, port) }));
+      const allowed = verdicts.filter((verdict) => verdict.allowed).map(({ address }) => address);
+      if (allowed.length === 0) {
+        throw new DepotError(
+          'not-allowed',
+          verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`,
+        );
+      }
+      const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address);
+      const stream = await dial(allowed, port, { signal: limit.signal, open });
+      const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;
+      return { bound: { host: canonicalHost(localAddress), port: localPort }, stream };
+    } finally {
+      limit.clear();
+    }
+  };

@@ -1,0 +1,168 @@
+// One session with the server, from the dial to its end: control connection, and the tunnels that the server asks for.
+// Knows nothing of trying again.
+
+import { arch, platform } from 'node:os';
+import { DepotError } from '../errors.ts';
+import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
+import { Control, type Hello, type Open, parseMessage, PROTOCOL_VERSIONS, Welcome } from '../link/messages.ts';
+import type { WindowOptions } from '../link/window.ts';
+import type { Log } from '../log.ts';
+import { deadline, orAborted, type Resolve } from '../net/dial.ts';
+import { expectFirst } from '../net/first-message.ts';
+import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
+import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
+import type { TlsDialer } from '../net/tls.ts';
+import { SOFTWARE } from '../version.ts';
+
+export interface LinkOptions {
+  readonly dialer: TlsDialer;
+  readonly host: string;
+  readonly port: number;
+  /** The server's key. */
+  readonly fingerprint: string;
+  readonly invitation: string | undefined;
+  readonly resolve: Resolve;
+  /** For one connection to be there, and for its handshake as a whole, in milliseconds. */
+  readonly connectMs: number;
+  readonly handshakeMs: number;
+  readonly heartbeat: HeartbeatOptions;
+  readonly windows: WindowOptions;
+  readonly accept: AcceptStream;
+  readonly log: Log;
+}
+
+export class Link implements FrameSink {
+  readonly welcome: Welcome;
+  /** Milliseconds since 1970. */
+  readonly since = Date.now();
+  readonly #control: FrameConnection;
+  readonly #options: LinkOptions;
+  readonly #tunnels = new Set<Tunnel>();
+  readonly #ended = new AbortController();
+
+  private constructor(control: FrameConnection, welcome: Welcome, options: LinkOptions) {
+    this.welcome = welcome;
+    this.#control = control;
+    this.#options = options;
+    control.handOver(this);
+    control.startHeartbeat();
+    void control.closed.then((error) => {
+      this.#ended.abort(error);
+      for (const { connection } of this.#tunnels) connection.close(error);
+    });
+  }
+
+  /** Dials the server and is welcomed. Rejects with a `DepotError` that says how far it came. */
+  static async connect(options: LinkOptions, signal: AbortSignal): Promise<Link> {
+    const { handshakeMs, heartbeat, invitation } = options;
+    const limit = deadline(
+      handshakeMs,
+      () => new DepotError('timed-out', 'the server did not answer our hello in time'),
+      signal,
+    );
+    try {
+      const socket = await dialServer(options, options.port, limit.signal);
+      const arrival = Promise.withResolvers<Link>();
+      const control: FrameConnection = new FrameConnection(
+        socket,
+        expectFirst(
+          () => control,
+          FrameType.welcome,
+          Welcome,
+          (welcome) => arrival.resolve(new Link(control, welcome, options)),
+        ),
+        heartbeat,
+      );
+      void control.closed.then(arrival.reject);
+      const hello: Hello = {
+        purpose: 'control',
+        versions: [...PROTOCOL_VERSIONS],
+        software: SOFTWARE,
+        platform: `${platform()}-${arch()}`,
+        ...(invitation !== undefined && { invitation }),
+      };
+      control.send(encodeJsonFrame(FrameType.hello, 0, hello));
+      return await orAborted(arrival.promise, limit.signal).catch((error: DepotError) => {
+        control.close(error);
+        throw error;
+      });
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /** Resolves with why, once the session is over. */
+  get closed(): Promise<DepotError> {
+    return this.#control.closed;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#control.roundTripMs;
+  }
+
+  get tunnels(): { readonly idle: number; readonly busy: number } {
+    const idle = [...this.#tunnels].filter(({ streams }) => streams === 0).length;
+    return { idle, busy: this.#tunnels.size - idle };
+  }
+
+  close(error: DepotError): void {
+    this.#control.close(error);
+  }
+
+  data(): void {
+    throw new DepotError('protocol-violation', 'data on the control connection');
+  }
+
+  frame(type: FrameType, _stream: number, payload: Uint8Array): void {
+    if (type !== FrameType.control)
+      throw new DepotError('protocol-violation', `a ${frameName(type)} frame on the control connection`);
+    const message = parseMessage(Control, payload);
+    if (message.type === 'tunnels') for (const id of message.ids) void this.#bring(id);
+    else void this.#bring(message.tunnel, message.open);
+  }
+
+  /** Brings the tunnel that the server asked for; `open` is the request that waits for it. */
+  async #bring(id: string, open?: Open): Promise<void> {
+    const { handshakeMs, heartbeat, windows, accept, log } = this.#options;
+    const limit = deadline(
+      handshakeMs,
+      () => new DepotError('timed-out', 'the server did not take a tunnel in time'),
+      this.#ended.signal,
+    );
+    try {
+      const socket = await dialServer(this.#options, this.welcome.tunnelPort, limit.signal);
+      const hello: Hello = { purpose: 'tunnel', id };
+      const connection = new FrameConnection(socket, NOTHING_YET, heartbeat);
+      connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
+      const tunnel = new Tunnel(connection, { windows, accept });
+      this.#tunnels.add(tunnel);
+      void connection.closed.then(() => this.#tunnels.delete(tunnel));
+      if (open !== undefined) tunnel.adopt(open);
+    } catch (error) {
+      const { message } = error as DepotError;
+      log.warn({ event: 'tunnel-failed' }, `could not bring a tunnel: ${message}`);
+    } finally {
+      limit.clear();
+    }
+  }
+}
+
+/** The tunnel takes the connection over in the same turn; nothing can have come. */
+const NOTHING_YET: FrameSink = { data: () => undefined, frame: () => undefined };
+
+const dialServer = async (
+  { dialer, host, fingerprint, resolve, connectMs }: LinkOptions,
+  port: number,
+  signal: AbortSignal,
+): ReturnType<TlsDialer['dial']> => {
+  const limit = deadline(
+    connectMs,
+    () => new DepotError('dial-timeout', `${host}:${port} did not answer in ${connectMs / 1000} s`),
+    signal,
+  );
+  try {
+    return await dialer.dial({ host, port, fingerprint, resolve, signal: limit.signal });
+  } finally {
+    limit.clear();
+  }
+};

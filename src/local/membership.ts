@@ -1,0 +1,49 @@
+// Where this local has joined: what it remembers of its server, in its home.
+
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import type { Home } from '../config/home.ts';
+import { DepotError, messageOf } from '../errors.ts';
+import type { JoinLink } from '../link/join-link.ts';
+import { localName } from '../link/messages.ts';
+
+const Membership = z.object({
+  host: z.string(),
+  port: z.int(),
+  /** The server's pinned key. */
+  fingerprint: z.string(),
+  name: localName,
+  /** SHA-256 of the invitation that was used up, to know the link when it comes again. */
+  invitationDigest: z.string(),
+});
+export type Membership = z.infer<typeof Membership>;
+
+const digestOf = (invitation: string): string => createHash('sha256').update(invitation).digest('base64url');
+
+export const membershipOf = ({ host, port, fingerprint, name, invitation }: JoinLink): Membership => ({
+  host,
+  port,
+  fingerprint,
+  name,
+  invitationDigest: digestOf(invitation),
+});
+
+export const wasJoinedWith = (membership: Membership, { invitation }: JoinLink): boolean =>
+  membership.invitationDigest === digestOf(invitation);
+
+export const loadMembership = ({ linkFile }: Home): Membership | undefined => {
+  if (!existsSync(linkFile)) return undefined;
+  try {
+    return Membership.parse(JSON.parse(readFileSync(linkFile, 'utf8')));
+  } catch (cause) {
+    throw new DepotError(
+      'unusable-home',
+      `${linkFile} is damaged: ${messageOf(cause)}. Remove it and join again with a new link.`,
+      { cause },
+    );
+  }
+};
+
+export const saveMembership = (home: Home, membership: Membership): void =>
+  home.write(home.linkFile, `${JSON.stringify(membership, null, 2)}\n`);

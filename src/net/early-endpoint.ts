@@ -1,0 +1,130 @@
+// An endpoint whose first bytes are somebody's to look at (a handshake) before the rest belongs to a relay.
+// What came early, its FIN and its abort included, is kept in order and delivered first; nothing is dropped.
+
+import type { DepotError } from '../errors.ts';
+import type { Endpoint, Sink } from './endpoint.ts';
+
+/** How much may come before anybody wants it; then the socket is not read any further. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+export class EarlyEndpoint implements Endpoint {
+  readonly #inner: Endpoint;
+  readonly #onReset: (error: DepotError) => void;
+  #early: Uint8Array = new Uint8Array();
+  #held: (() => void) | undefined;
+  #sink: Sink | undefined;
+  #wake: (() => void) | undefined;
+  #error: DepotError | undefined;
+  #ended = false;
+  #passing = false;
+  #discarding = false;
+
+  /** `onReset` is called when the other side aborts before `readInto`. */
+  constructor(inner: Endpoint, onReset: (error: DepotError) => void) {
+    this.#inner = inner;
+    this.#onReset = onReset;
+    inner.readInto({
+      write: (chunks, taken) => this.#arrived(chunks, taken),
+      end: () => this.#onEnd(),
+      reset: (error) => this.#onInnerReset(error),
+    });
+  }
+
+  /** What has come and was not consumed. */
+  get early(): Uint8Array {
+    return this.#early;
+  }
+
+  consume(bytes: number): void {
+    this.#early = this.#early.subarray(bytes);
+  }
+
+  /** Resolves true when there are more bytes, false when there will never be. */
+  async more(): Promise<boolean> {
+    const before = this.#early.length;
+    while (this.#early.length === before && !this.#ended && this.#error === undefined) {
+      const woken = Promise.withResolvers<void>();
+      this.#wake = woken.resolve;
+      await woken.promise;
+    }
+    return this.#early.length > before;
+  }
+
+  /** Whatever still comes is read and thrown away: an answer reaches a peer only while its bytes are read. */
+  discard(): void {
+    this.#discarding = true;
+    this.#early = new Uint8Array();
+    this.#release();
+  }
+
+  readInto(sink: Sink): void {
+    this.#sink = sink;
+    this.#flush(sink);
+    if (this.#error !== undefined) sink.reset(this.#error);
+  }
+
+  write(chunks: readonly Uint8Array[], taken: () => void): void {
+    this.#inner.write(chunks, taken);
+  }
+
+  end(): void {
+    this.#inner.end();
+  }
+
+  reset(error: DepotError): void {
+    this.#inner.reset(error);
+  }
+
+  /** The early bytes first, then whatever comes, without a stop here. */
+  #flush(sink: Sink): void {
+    const early = this.#early;
+    if (early.length > 0) {
+      this.#early = new Uint8Array();
+      sink.write([early], () => this.#flush(sink));
+      return;
+    }
+    this.#passing = true;
+    this.#release();
+    if (this.#ended) sink.end();
+  }
+
+  #arrived(chunks: readonly Uint8Array[], taken: () => void): void {
+    if (this.#passing) {
+      this.#sink?.write(chunks, taken);
+      return;
+    }
+    if (this.#discarding) {
+      taken();
+      return;
+    }
+    this.#early = Buffer.concat([this.#early, ...chunks]);
+    if (this.#sink === undefined && this.#early.length < MAX_EARLY_BYTES) taken();
+    else this.#held = taken;
+    this.#wakeUp();
+  }
+
+  #onEnd(): void {
+    this.#ended = true;
+    if (this.#passing) this.#sink?.end();
+    this.#wakeUp();
+  }
+
+  #onInnerReset(error: DepotError): void {
+    this.#error = error;
+    if (this.#sink === undefined) this.#onReset(error);
+    else this.#sink.reset(error);
+    this.#wakeUp();
+  }
+
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.();
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

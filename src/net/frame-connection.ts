@@ -1,0 +1,215 @@
+// A TLS connection that carries frames: control and tunnel connections are both one.
+// Owns the socket, its heartbeats and its death; what the frames mean is its sink's business.
+
+import type tls from 'node:tls';
+import { DepotError, asDepotError, errnoOf } from '../errors.ts';
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  FrameReader,
+  type FrameSink,
+  FrameType,
+  HEADER_BYTES,
+  writeHeader,
+} from '../link/frames.ts';
+import { errorOf, Failure, failureOf, parseMessage } from '../link/messages.ts';
+
+export interface HeartbeatOptions {
+  /** How often to ask, in milliseconds. */
+  readonly heartbeatMs: number;
+  /** How much silence means that the other side is gone, in milliseconds. */
+  readonly deadAfterMs: number;
+}
+
+/** The payload of a ping: when it was sent, as a float64. */
+const PING_BYTES = 8;
+/** So much is read from one connection before others get their turn. */
+const TURN_BYTES = 256 * 1024;
+/** Up to here header and payload are copied into one write, and so into one TLS record. */
+const COPY_BYTES = 16 * 1024 - HEADER_BYTES;
+/** How long a connection may take to close in order. */
+const CLOSE_MS = 2000;
+
+const ignore = (): void => undefined;
+
+export class FrameConnection {
+  readonly socket: tls.TLSSocket;
+  readonly #reader: FrameReader;
+  readonly #options: HeartbeatOptions;
+  readonly #closing: PromiseWithResolvers<DepotError> = Promise.withResolvers();
+  #sink: FrameSink;
+  #error: DepotError | undefined;
+  #lastHeardMs = performance.now();
+  #heartbeat: NodeJS.Timeout | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
+  #turnBytes = 0;
+  #yielding = false;
+  #pongWaits = false;
+  #roundTripMs: number | undefined;
+
+  /** Begins to read at once; frames go to `sink` until `handOver` names another. */
+  constructor(socket: tls.TLSSocket, sink: FrameSink, options: HeartbeatOptions) {
+    this.socket = socket;
+    this.#sink = sink;
+    this.#options = options;
+    this.#reader = new FrameReader({
+      data: (stream, bytes) => this.#sink.data(stream, bytes),
+      frame: (type, stream, payload) => this.#onFrame(type, stream, payload),
+    });
+    socket.setNoDelay(true);
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on('end', () => this.#die(new DepotError('connection-lost', 'the other side closed the connection')));
+    socket.on('error', (error) => {
+      this.#error ??= new DepotError('connection-lost', `the connection broke (${errnoOf(error) ?? error.message})`, {
+        cause: error,
+      });
+    });
+    socket.on('close', () => this.#onClose());
+    this.#watch();
+  }
+
+  /** Resolves with why the connection ended, once it has. */
+  get closed(): Promise<DepotError> {
+    return this.#closing.promise;
+  }
+
+  get isOpen(): boolean {
+    return this.#error === undefined && !this.socket.destroyed;
+  }
+
+  /** The last round trip, smoothed, in milliseconds; undefined before the first answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
+  }
+
+  handOver(sink: FrameSink): void {
+    this.#sink = sink;
+  }
+
+  /** Begins to ask for signs of life. */
+  startHeartbeat(): void {
+    this.#ping();
+    this.#heartbeat = setInterval(() => this.#ping(), this.#options.heartbeatMs);
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.isOpen) this.socket.write(frame);
+  }
+
+  /** Sends one data frame; `sent` is called when its memory is free again and the line takes more. */
+  sendData(stream: number, bytes: Uint8Array, sent: () => void): void {
+    if (!this.isOpen) return;
+    const done = (error?: Error | null): void => {
+      if (!error) sent();
+    };
+    const small = bytes.length <= COPY_BYTES;
+    const head = Buffer.allocUnsafe(small ? HEADER_BYTES + bytes.length : HEADER_BYTES);
+    writeHeader(head, FrameType.data, bytes.length, stream);
+    if (small) {
+      head.set(bytes, HEADER_BYTES);
+      this.socket.write(head, done);
+      return;
+    }
+    this.socket.cork();
+    this.socket.write(head);
+    this.socket.write(bytes, done);
+    this.socket.uncork();
+  }
+
+  /** Says why, and ends the connection in order. */
+  close(error: DepotError): void {
+    if (!this.isOpen) return;
+    this.socket.write(encodeJsonFrame(FrameType.goodbye, 0, failureOf(error)));
+    this.#die(error);
+  }
+
+  #die(error: DepotError): void {
+    this.#error ??= error;
+    this.#stopTimers();
+    this.socket.end();
+    const forced = setTimeout(() => this.socket.destroy(), CLOSE_MS);
+    this.socket.once('close', () => clearTimeout(forced));
+    this.#closing.resolve(this.#error);
+  }
+
+  #onClose(): void {
+    this.#stopTimers();
+    this.#closing.resolve(this.#error ?? new DepotError('connection-lost', 'the connection broke'));
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#lastHeardMs = performance.now();
+    if (this.#error !== undefined) return;
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      this.close(asDepotError(error, 'internal'));
+      return;
+    }
+    this.#turnBytes += bytes.length;
+    this.#yieldAfterFairShare();
+  }
+
+  /** Node reads from one socket as long as there is something; the others wait. So we stop after a fair share. */
+  #yieldAfterFairShare(): void {
+    if (!this.#yielding) {
+      this.#yielding = true;
+      setImmediate(() => {
+        this.#yielding = false;
+        this.#turnBytes = 0;
+        if (this.socket.isPaused()) this.socket.resume();
+      });
+    }
+    if (this.#turnBytes >= TURN_BYTES) this.socket.pause();
+  }
+
+  #onFrame(type: FrameType, stream: number, payload: Uint8Array): void {
+    if (type === FrameType.ping) this.#pong(payload);
+    else if (type === FrameType.pong) this.#onPong(payload);
+    else if (type === FrameType.goodbye) this.#die(errorOf(parseMessage(Failure, payload)));
+    else this.#sink.frame(type, stream, payload);
+  }
+
+  #ping(): void {
+    const payload = new Uint8Array(PING_BYTES);
+    new DataView(payload.buffer).setFloat64(0, performance.now());
+    this.send(encodeFrame(FrameType.ping, 0, payload));
+  }
+
+  /** One answer at a time, so that a peer that asks and never reads cannot fill our memory. */
+  #pong(payload: Uint8Array): void {
+    if (payload.length !== PING_BYTES) throw new DepotError('protocol-violation', `a ping of ${payload.length} bytes`);
+    if (this.#pongWaits || !this.isOpen) return;
+    this.#pongWaits = true;
+    this.socket.write(encodeFrame(FrameType.pong, 0, payload), () => {
+      this.#pongWaits = false;
+    });
+  }
+
+  #onPong(payload: Uint8Array): void {
+    if (payload.length !== PING_BYTES) throw new DepotError('protocol-violation', `a pong of ${payload.length} bytes`);
+    const sample = performance.now() - new DataView(payload.buffer, payload.byteOffset).getFloat64(0);
+    if (!(sample >= 0)) return;
+    this.#roundTripMs = this.#roundTripMs === undefined ? sample : this.#roundTripMs + (sample - this.#roundTripMs) / 4;
+  }
+
+  /** Wakes when the silence could have become too long, and looks whether it has. */
+  #watch(): void {
+    const silentMs = performance.now() - this.#lastHeardMs;
+    const leftMs = this.#options.deadAfterMs - silentMs;
+    if (leftMs > 0) {
+      this.#watchdog = setTimeout(() => this.#watch(), leftMs);
+      return;
+    }
+    this.#error ??= new DepotError('timed-out', `nothing was heard for ${Math.round(silentMs / 1000)} s`);
+    this.#stopTimers();
+    this.socket.on('error', ignore);
+    this.socket.destroy();
+    this.#closing.resolve(this.#error);
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#heartbeat);
+    clearTimeout(this.#watchdog);
+  }
+}

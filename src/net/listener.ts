@@ -1,0 +1,82 @@
+// A listening port: binds with an error that a person can act on, knows its connections, closes for good.
+
+import net from 'node:net';
+import { DepotError, errnoOf } from '../errors.ts';
+import type { Address } from '../socks/address.ts';
+
+export interface ListenOptions {
+  /** Address to bind; `::` means every address of both families, and falls back to IPv4 where there is no IPv6. */
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** What the port is for, for messages. */
+  readonly purpose: string;
+  /** The flag that changes the port, for messages. */
+  readonly flag: string;
+}
+
+const ANY_IPV6 = '::';
+const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'];
+
+export class Listener {
+  readonly #server: net.Server;
+  readonly address: Address;
+
+  private constructor(server: net.Server, address: Address) {
+    this.#server = server;
+    this.address = address;
+  }
+
+  /** Binds. Sockets arrive paused. Rejects with `address-in-use` or `invalid-config`. */
+  static async listen(options: ListenOptions, onSocket: (socket: net.Socket) => void): Promise<Listener> {
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onSocket);
+    try {
+      await bind(server, options.host, options.port);
+    } catch (error) {
+      if (options.host !== ANY_IPV6 || !NO_IPV6.includes(errnoOf(error) ?? '')) throw describe(error, options);
+      await bind(server, '0.0.0.0', options.port).catch((again: unknown) => {
+        throw describe(again, options);
+      });
+    }
+    const { address, port } = server.address() as net.AddressInfo;
+    return new Listener(server, { host: address, port });
+  }
+
+  /** Stops accepting. Connections that are there stay. */
+  close(): void {
+    this.#server.close();
+  }
+}
+
+const bind = (server: net.Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+const describe = (error: unknown, { host, port, purpose, flag }: ListenOptions): DepotError => {
+  const errno = errnoOf(error);
+  const where = `the ${purpose} port ${port} on ${host}`;
+  if (errno === 'EADDRINUSE') {
+    return new DepotError(
+      'address-in-use',
+      `Another program listens on ${where}. Stop it, or choose another port with ${flag}.`,
+      { cause: error },
+    );
+  }
+  if (errno === 'EACCES') {
+    return new DepotError(
+      'invalid-config',
+      `This user may not listen on ${where}. Choose a port above 1023 with ${flag}.`,
+      { cause: error },
+    );
+  }
+  return new DepotError(
+    'invalid-config',
+    `Cannot listen on ${where}: ${errno ?? String(error)}. Check --host and ${flag}.`,
+    { cause: error },
+  );
+};

@@ -1,0 +1,148 @@
+// A plain TCP socket as an Endpoint. Owns its reads: one piece at a time, the next one only when the sink has taken it,
+// so memory per stream is bounded, no stream gets more than one piece per turn of the loop, and buffers are reused.
+
+import net from 'node:net';
+import { DepotError, errnoOf } from '../errors.ts';
+import type { Endpoint, Sink } from './endpoint.ts';
+
+/** Idle and small streams all read into this one buffer; what came is copied out before the callback returns. */
+const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
+/** A stream that fills the scratch buffer gets a buffer of its own, and nothing is copied any more. */
+const OWN_BUFFER_BYTES = 256 * 1024;
+/** So many reads below a quarter of the scratch buffer in a row give the own buffer back. */
+const SMALL_READS = 32;
+
+const KEEP_ALIVE_MS = 60_000;
+
+/** Makes the socket that reads as `onread` says; undefined leaves the choice of buffers to Node. */
+type MakeSocket = (onread: net.OnReadOpts) => net.Socket;
+
+export class SocketEndpoint implements Endpoint {
+  readonly socket: net.Socket;
+  #sink: Sink | undefined;
+  #ownBuffer: Buffer | undefined;
+  #fullReads = 0;
+  #smallReads = 0;
+  #resetByUs = false;
+  #error: Error | undefined;
+
+  private constructor(make: MakeSocket) {
+    this.socket = make({
+      buffer: () => this.#ownBuffer ?? SCRATCH,
+      callback: (length) => {
+        this.#deliver(this.#claim(length));
+        return true;
+      },
+    });
+    this.socket.setNoDelay(true);
+    this.socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    this.socket.on('end', () => this.#sink?.end());
+    this.socket.on('error', (error) => {
+      this.#error = error;
+    });
+    this.socket.on('close', () => this.#closed());
+  }
+
+  /** A socket that begins to connect. Listen to its `connect` and `error`. */
+  static connect(options: net.TcpNetConnectOpts): SocketEndpoint {
+    return new SocketEndpoint((onread) => net.connect({ ...options, onread, allowHalfOpen: true }).pause());
+  }
+
+  /** Takes over a socket from a server with `pauseOnConnect` and `allowHalfOpen`. */
+  static accept(accepted: net.Socket): SocketEndpoint {
+    return new SocketEndpoint((onread) => wrapHandle(accepted, onread) ?? withoutOnread(accepted, onread));
+  }
+
+  readInto(sink: Sink): void {
+    this.#sink = sink;
+    if (this.socket.destroyed) this.#closed();
+    else this.socket.resume();
+  }
+
+  write(chunks: readonly Uint8Array[], taken: () => void): void {
+    const last = chunks.length - 1;
+    const done = (error?: Error | null): void => {
+      if (!error) taken();
+    };
+    if (last === 0) {
+      this.socket.write(chunks[0] as Uint8Array, done);
+      return;
+    }
+    this.socket.cork();
+    chunks.forEach((chunk, index) => this.socket.write(chunk, index === last ? done : undefined));
+    this.socket.uncork();
+  }
+
+  end(): void {
+    this.socket.end();
+  }
+
+  reset(_error: DepotError): void {
+    this.#resetByUs = true;
+    this.socket.resetAndDestroy();
+  }
+
+  /** What was read, in memory that stays ours until the sink has taken it. */
+  #claim(length: number): Uint8Array {
+    const own = this.#ownBuffer;
+    if (own !== undefined) {
+      this.#smallReads = length < SCRATCH.length / 4 ? this.#smallReads + 1 : 0;
+      if (this.#smallReads > SMALL_READS) this.#ownBuffer = undefined;
+      return own.subarray(0, length);
+    }
+    this.#fullReads = length === SCRATCH.length ? this.#fullReads + 1 : 0;
+    if (this.#fullReads === 2) {
+      this.#ownBuffer = Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES);
+      this.#fullReads = 0;
+      this.#smallReads = 0;
+    }
+    return Buffer.from(SCRATCH.subarray(0, length));
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    this.socket.pause();
+    this.#sink?.write([bytes], this.#taken);
+  }
+
+  readonly #taken = (): void => {
+    this.socket.resume();
+  };
+
+  #closed(): void {
+    const clean = this.socket.readableEnded && this.socket.writableFinished;
+    if (clean || this.#resetByUs) return;
+    const errno = errnoOf(this.#error);
+    this.#sink?.reset(
+      new DepotError('aborted', `the connection ended early${errno === undefined ? '' : ` (${errno})`}`, {
+        cause: this.#error,
+      }),
+    );
+  }
+}
+
+/**
+ * A new socket around the accepted one's handle, the only way to `onread` for accepted sockets. It is not public API,
+ * so whatever is not as expected means undefined, and the accepted socket is used as it is.
+ */
+const wrapHandle = (accepted: net.Socket, onread: net.OnReadOpts): net.Socket | undefined => {
+  const holder = accepted as unknown as { _handle?: { useUserBuffer?: unknown } | null };
+  const handle = holder._handle;
+  if (typeof handle?.useUserBuffer !== 'function') return undefined;
+  holder._handle = null;
+  return new net.Socket({
+    handle,
+    onread,
+    allowHalfOpen: true,
+    pauseOnCreate: true,
+  } as unknown as net.SocketConstructorOpts);
+};
+
+/** Feeds `onread` from the `data` events of an ordinary socket, in pieces that fit the buffers. */
+const withoutOnread = (socket: net.Socket, onread: net.OnReadOpts): net.Socket =>
+  socket.pause().on('data', (data: Buffer) => {
+    const buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
+    const piece = data.subarray(0, buffer.length);
+    buffer.set(piece);
+    onread.callback(piece.length, buffer);
+    if (piece.length < data.length) socket.unshift(data.subarray(piece.length));
+  });

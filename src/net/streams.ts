@@ -1,0 +1,151 @@
+// Carries every stream of one side from its request to its end, and knows which are running.
+// The entry uses it with the router as connector, local with its dialer: the path is the same.
+
+import { asDepotError, DepotError, type ErrorCode, Reply } from '../errors.ts';
+import type { Address } from '../socks/address.ts';
+import type { Connection, Connector, Request } from './connector.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Relay } from './relay.ts';
+
+/** A running stream, as status shows it. */
+export interface StreamSnapshot {
+  readonly id: number;
+  readonly user: string | undefined;
+  /** The client's IP address. */
+  readonly from: string;
+  readonly target: Address;
+  readonly local: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly state: 'connecting' | 'open';
+  /** Bytes from client to app. */
+  readonly bytesUp: number;
+  /** Bytes from app to client. */
+  readonly bytesDown: number;
+}
+
+/** What became of a stream. */
+export interface StreamEnd extends StreamSnapshot {
+  readonly durationMs: number;
+  readonly reply: Reply;
+  /** Why it failed or was aborted; undefined when both directions ended in order. */
+  readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
+}
+
+/** Whoever asks: how to answer it, and how to know that it went away. */
+export interface Asker {
+  readonly stream: Endpoint;
+  readonly signal: AbortSignal;
+  /** Called once, before any byte of the app is passed on. */
+  answer(outcome: Connection | DepotError): void;
+}
+
+export interface StreamHooks {
+  readonly onStart?: (stream: StreamSnapshot) => void;
+  readonly onEnd?: (stream: StreamEnd) => void;
+}
+
+interface Running {
+  readonly id: number;
+  readonly request: Request;
+  readonly startedAt: number;
+  readonly startedMs: number;
+  readonly aborter: AbortController;
+  local?: string | undefined;
+  relay?: Relay;
+}
+
+export class Streams {
+  readonly #connector: Connector;
+  readonly #hooks: StreamHooks;
+  readonly #running = new Map<number, Running>();
+  readonly #empty: (() => void)[] = [];
+  #lastId = 0;
+
+  constructor(connector: Connector, hooks: StreamHooks = {}) {
+    this.#connector = connector;
+    this.#hooks = hooks;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  snapshots(): StreamSnapshot[] {
+    return [...this.#running.values()].map(snapshot);
+  }
+
+  /** Carries one stream. Resolves when it is over; failures are its answer, never a rejection. */
+  async carry(request: Request, asker: Asker): Promise<void> {
+    this.#lastId += 1;
+    const aborter = new AbortController();
+    const stream: Running = { id: this.#lastId, request, startedAt: Date.now(), startedMs: performance.now(), aborter };
+    this.#running.set(stream.id, stream);
+    this.#hooks.onStart?.(snapshot(stream));
+    const [reply, error] = await this.#run(stream, asker);
+    this.#running.delete(stream.id);
+    this.#hooks.onEnd?.({
+      ...snapshot(stream),
+      durationMs: performance.now() - stream.startedMs,
+      reply,
+      error: error && { code: error.code, message: error.message },
+    });
+    if (this.#running.size === 0) for (const resolve of this.#empty.splice(0)) resolve();
+  }
+
+  async #run(stream: Running, asker: Asker): Promise<readonly [Reply, DepotError | undefined]> {
+    const { aborter } = stream;
+    const onGone = (): void => aborter.abort(asker.signal.reason);
+    if (asker.signal.aborted) onGone();
+    asker.signal.addEventListener('abort', onGone);
+    try {
+      const connection = await this.#connector(stream.request, aborter.signal);
+      stream.local = connection.local;
+      if (aborter.signal.aborted) {
+        const error = asDepotError(aborter.signal.reason, 'aborted');
+        connection.stream.reset(error);
+        throw error;
+      }
+      asker.answer(connection);
+      const relay = new Relay(asker.stream, connection.stream);
+      stream.relay = relay;
+      return [Reply.succeeded, await relay.ended];
+    } catch (thrown) {
+      const error = asDepotError(thrown, 'internal');
+      asker.answer(error);
+      return [error.reply, error];
+    } finally {
+      asker.signal.removeEventListener('abort', onGone);
+    }
+  }
+
+  /** Ends one stream with an abort that both sides see. False where there is none of this id. */
+  end(id: number, error: DepotError): boolean {
+    const stream = this.#running.get(id);
+    if (stream === undefined) return false;
+    stream.aborter.abort(error);
+    stream.relay?.abort(error);
+    return true;
+  }
+
+  endAll(error: DepotError): void {
+    for (const id of [...this.#running.keys()]) this.end(id, error);
+  }
+
+  /** Resolves as soon as nothing runs. */
+  idle(): Promise<void> {
+    return this.#running.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#empty.push(resolve));
+  }
+}
+
+const snapshot = ({ id, request, startedAt, local, relay }: Running): StreamSnapshot => ({
+  id,
+  user: request.user,
+  from: request.from,
+  target: request.destination,
+  local,
+  startedAt,
+  state: relay === undefined ? 'connecting' : 'open',
+  bytesUp: relay?.bytesUp ?? 0,
+  bytesDown: relay?.bytesDown ?? 0,
+});

@@ -1,0 +1,125 @@
+// TLS for the link: version 1.3, both sides known by their keys. There is no CA: after the handshake each side
+// looks at the other's key itself, and before that nothing is sent.
+
+import net from 'node:net';
+import tls from 'node:tls';
+import { DepotError, dialError, errnoOf } from '../errors.ts';
+import { dial, type Resolve } from './dial.ts';
+import { type Identity, peerFingerprint } from './identity.ts';
+
+/** AES-128-GCM is the fastest where there is hardware for it, which is nearly everywhere. */
+const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384';
+
+const contextOf = (identity: Identity): tls.SecureContext =>
+  tls.createSecureContext({
+    key: identity.privateKey,
+    cert: identity.certificate,
+    minVersion: 'TLSv1.3',
+    ciphers: CIPHERS,
+  });
+
+/** A secured connection and who is at its other end. */
+export interface SecurePeer {
+  readonly socket: tls.TLSSocket;
+  readonly fingerprint: string;
+}
+
+/** The server's side. Keeps one context for all connections. */
+export class TlsAcceptor {
+  readonly #context: tls.SecureContext;
+
+  constructor(identity: Identity) {
+    this.#context = contextOf(identity);
+  }
+
+  /** Shakes hands. Rejects, the socket destroyed, on anything but TLS 1.3 with a client key, or when `signal` aborts. */
+  accept(socket: net.Socket, signal: AbortSignal): Promise<SecurePeer> {
+    const secure = new tls.TLSSocket(socket, {
+      isServer: true,
+      secureContext: this.#context,
+      requestCert: true,
+      // Node would look for a CA; the fingerprint is what counts.
+      rejectUnauthorized: false,
+    });
+    return settle(secure, 'secure', signal, () => {
+      const fingerprint = peerFingerprint(secure);
+      if (fingerprint === undefined)
+        throw new DepotError('protocol-violation', 'a TLS client without a key of its own');
+      return { socket: secure, fingerprint };
+    });
+  }
+}
+
+export interface DialTlsOptions {
+  readonly host: string;
+  readonly port: number;
+  /** The only key that the server may have. */
+  readonly fingerprint: string;
+  readonly resolve: Resolve;
+  readonly signal: AbortSignal;
+}
+
+/** Local's side. Rejects with `identity-mismatch` where the server has another key than the one that was pinned. */
+export class TlsDialer {
+  readonly #context: tls.SecureContext;
+
+  constructor(identity: Identity) {
+    this.#context = contextOf(identity);
+  }
+
+  async dial({ host, port, fingerprint, resolve, signal }: DialTlsOptions): Promise<tls.TLSSocket> {
+    const hosts = await resolve(host);
+    const { socket } = await dial(hosts, port, { signal, open: (address) => ({ socket: net.connect(address) }) });
+    // rejectUnauthorized: as above, the fingerprint counts, and it is checked before anything is sent.
+    const secure = tls.connect({ socket, secureContext: this.#context, rejectUnauthorized: false });
+    return settle(secure, 'secureConnect', signal, () => {
+      if (peerFingerprint(secure) === fingerprint) return secure;
+      throw new DepotError(
+        'identity-mismatch',
+        `${host}:${port} has another key than the server that this local joined. Either somebody stands in between, or the server was set up anew: then join again with a new link.`,
+      );
+    });
+  }
+}
+
+const settle = <T>(
+  socket: tls.TLSSocket,
+  event: 'secure' | 'secureConnect',
+  signal: AbortSignal,
+  check: () => T,
+): Promise<T> =>
+  new Promise((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('close', onClose);
+      socket.on('error', ignore);
+      socket.destroy();
+      reject(error as Error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onClose = (): void =>
+      fail(new DepotError('connection-lost', 'the connection was closed during the TLS handshake'));
+    const onError = (error: Error): void =>
+      fail(
+        errnoOf(error)?.startsWith('E') === true && !errnoOf(error)?.startsWith('ERR_')
+          ? dialError(error, 'TLS handshake')
+          : new DepotError('protocol-violation', `the TLS handshake failed: ${error.message}`, { cause: error }),
+      );
+    socket.once('error', onError);
+    socket.once('close', onClose);
+    socket.once(event, () => {
+      socket.off('error', onError);
+      try {
+        const result = check();
+        signal.removeEventListener('abort', onAbort);
+        socket.off('close', onClose);
+        resolve(result);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  });
+
+const ignore = (): void => undefined;

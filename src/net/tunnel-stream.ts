@@ -1,0 +1,224 @@
+// One stream on a tunnel, as an Endpoint: credit windows, half-close and abort over frames.
+// What arrives within one turn of the loop is passed on in one write.
+
+import { DepotError } from '../errors.ts';
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  encodeWindow,
+  FrameType,
+  INITIAL_WINDOW_BYTES,
+  MAX_DATA_BYTES,
+} from '../link/frames.ts';
+import { failureOf } from '../link/messages.ts';
+import { nextStreamState, type StreamEvent, type StreamState } from '../link/stream-state.ts';
+import { ReceiveWindow, type WindowOptions } from '../link/window.ts';
+import type { Endpoint, Sink } from './endpoint.ts';
+import type { FrameConnection } from './frame-connection.ts';
+
+/** The most that a sender may have been granted at once; more is a broken or hostile peer. */
+const MAX_CREDIT_BYTES = 2 ** 31;
+
+interface Outgoing {
+  readonly chunks: readonly Uint8Array[];
+  readonly taken: () => void;
+  /** Which chunk is next, and where in it. */
+  index: number;
+  offset: number;
+}
+
+export class TunnelStream implements Endpoint {
+  readonly id: number;
+  readonly #connection: FrameConnection;
+  readonly #window: ReceiveWindow;
+  readonly #onClosed: (stream: TunnelStream) => void;
+  #state: StreamState = 'opening';
+  #sink: Sink | undefined;
+  #error: DepotError | undefined;
+
+  #creditBytes = INITIAL_WINDOW_BYTES;
+  #outgoing: Outgoing | undefined;
+  #ending = false;
+
+  #incoming: Uint8Array[] = [];
+  #incomingBytes = 0;
+  #deliveringBytes = 0;
+  #flushScheduled = false;
+  #finArrived = false;
+  #finDelivered = false;
+
+  constructor(
+    id: number,
+    connection: FrameConnection,
+    windows: WindowOptions,
+    onClosed: (stream: TunnelStream) => void,
+  ) {
+    this.id = id;
+    this.#connection = connection;
+    this.#window = new ReceiveWindow(windows, performance.now());
+    this.#onClosed = onClosed;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Whether bytes wait here for the line or for their reader. */
+  get isBusy(): boolean {
+    return this.#outgoing !== undefined || this.#deliveringBytes > 0;
+  }
+
+  // The side that faces the relay.
+
+  readInto(sink: Sink): void {
+    this.#sink = sink;
+    this.#deliver();
+    if (this.#error !== undefined) sink.reset(this.#error);
+  }
+
+  write(chunks: readonly Uint8Array[], taken: () => void): void {
+    if (this.isClosed) return;
+    this.#outgoing = { chunks, taken, index: 0, offset: 0 };
+    this.#pump();
+  }
+
+  end(): void {
+    this.#ending = true;
+    this.#pump();
+  }
+
+  reset(error: DepotError): void {
+    if (this.isClosed) return;
+    this.#connection.send(encodeJsonFrame(FrameType.reset, this.id, failureOf(error)));
+    this.#forget();
+    this.#move('reset');
+  }
+
+  // The side that faces the tunnel. Illegal frames throw, and end the tunnel.
+
+  /** The request was answered with success: from here on bytes flow. */
+  opened(): void {
+    this.#move('opened');
+    this.#pump();
+  }
+
+  /** The request was answered with failure. */
+  refused(): void {
+    this.#move('refused');
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#move('data-in');
+    if (!this.#window.received(bytes.length))
+      throw new DepotError('protocol-violation', 'more data than the window allows');
+    this.#incoming.push(bytes);
+    this.#incomingBytes += bytes.length;
+    this.#scheduleFlush();
+  }
+
+  receiveFin(): void {
+    this.#finArrived = true;
+    this.#move('fin-in');
+    this.#scheduleFlush();
+  }
+
+  grant(bytes: number): void {
+    this.#creditBytes += bytes;
+    if (this.#creditBytes > MAX_CREDIT_BYTES)
+      throw new DepotError('protocol-violation', 'a window that is larger than any may be');
+    this.#pump();
+  }
+
+  /** The other side aborted, or the tunnel is gone. */
+  abort(error: DepotError): void {
+    if (this.isClosed) return;
+    this.#error = error;
+    this.#forget();
+    this.#move('reset');
+    this.#sink?.reset(error);
+  }
+
+  #move(event: StreamEvent): void {
+    const before = this.#state;
+    this.#state = nextStreamState(before, event);
+    if (this.#state !== 'closed' || before === 'closed') return;
+    this.#window.close();
+    this.#onClosed(this);
+  }
+
+  #forget(): void {
+    this.#outgoing = undefined;
+    this.#incoming = [];
+    this.#incomingBytes = 0;
+  }
+
+  /** Sends what credit allows; `taken` is called when the last piece has left. */
+  #pump(): void {
+    if (this.#state === 'opening') return;
+    const outgoing = this.#outgoing;
+    while (outgoing !== undefined && outgoing === this.#outgoing && this.#creditBytes > 0) {
+      const chunk = outgoing.chunks[outgoing.index];
+      if (chunk === undefined) return;
+      const end = Math.min(chunk.length, outgoing.offset + this.#creditBytes, outgoing.offset + MAX_DATA_BYTES);
+      const piece = chunk.subarray(outgoing.offset, end);
+      this.#creditBytes -= piece.length;
+      outgoing.offset = end;
+      if (end === chunk.length) {
+        outgoing.index += 1;
+        outgoing.offset = 0;
+      }
+      const last = outgoing.index === outgoing.chunks.length;
+      this.#connection.sendData(this.id, piece, last ? () => this.#sent(outgoing) : ignore);
+    }
+    if (this.#outgoing === undefined && this.#ending) this.#sendFin();
+  }
+
+  #sent(outgoing: Outgoing): void {
+    if (this.#outgoing !== outgoing) return;
+    this.#outgoing = undefined;
+    outgoing.taken();
+    if (this.#outgoing === undefined && this.#ending) this.#sendFin();
+  }
+
+  #sendFin(): void {
+    this.#ending = false;
+    if (this.isClosed) return;
+    this.#connection.send(encodeFrame(FrameType.fin, this.id));
+    this.#move('fin-out');
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    if (this.#sink === undefined || this.#deliveringBytes > 0) return;
+    if (this.#incomingBytes > 0) {
+      const chunks = this.#incoming;
+      this.#deliveringBytes = this.#incomingBytes;
+      this.#incoming = [];
+      this.#incomingBytes = 0;
+      this.#sink.write(chunks, this.#delivered);
+    } else if (this.#finArrived && !this.#finDelivered) {
+      this.#finDelivered = true;
+      this.#sink.end();
+    }
+  }
+
+  readonly #delivered = (): void => {
+    const bytes = this.#deliveringBytes;
+    this.#deliveringBytes = 0;
+    if (!this.isClosed && !this.#finArrived) {
+      const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);
+      if (grant > 0) this.#connection.send(encodeWindow(this.id, grant));
+    }
+    this.#deliver();
+  };
+}
+
+const ignore = (): void => undefined;

@@ -1,0 +1,193 @@
+// A tunnel connection: many streams side by side on one framed connection.
+// The server opens streams, local accepts them; what arrives for a stream that is over is dropped.
+
+import { asDepotError, DepotError } from '../errors.ts';
+import { decodeWindow, encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
+import { errorOf, Failure, failureOf, Open, Opened, parseMessage } from '../link/messages.ts';
+import type { WindowOptions } from '../link/window.ts';
+import type { Address } from '../socks/address.ts';
+import type { Connection } from './connector.ts';
+import type { FrameConnection } from './frame-connection.ts';
+import { TunnelStream } from './tunnel-stream.ts';
+
+/** A stream that local was asked for: to be answered once, with success or failure. */
+export interface IncomingStream {
+  readonly stream: TunnelStream;
+  /** Aborts when the other side does not want it any more. */
+  readonly signal: AbortSignal;
+  answer(outcome: { readonly bound: Address } | DepotError): void;
+}
+
+export type AcceptStream = (open: Open, incoming: IncomingStream) => void;
+
+export interface TunnelOptions {
+  readonly windows: WindowOptions;
+  /** What to do with a stream that the other side opens; where it is not given, opening one is a violation. */
+  readonly accept?: AcceptStream;
+  /** Called when the number of streams has changed. */
+  readonly onChange?: (tunnel: Tunnel) => void;
+}
+
+/** The first stream of a tunnel; also the one that a request on the control connection is about. */
+const FIRST_STREAM = 1;
+
+/** How much older traffic still counts when tunnels are compared: it halves in this time. */
+const ACTIVITY_HALF_LIFE_MS = 1000;
+
+export class Tunnel implements FrameSink {
+  readonly connection: FrameConnection;
+  readonly #options: TunnelOptions;
+  readonly #streams = new Map<number, TunnelStream>();
+  readonly #opening = new Map<number, PromiseWithResolvers<Address>>();
+  readonly #accepting = new Map<number, AbortController>();
+  #lastStream = 0;
+  #activity = 0;
+  #activityAtMs = performance.now();
+
+  constructor(connection: FrameConnection, options: TunnelOptions) {
+    this.connection = connection;
+    this.#options = options;
+    connection.handOver(this);
+    connection.startHeartbeat();
+    void connection.closed.then((error) => this.#lost(error));
+  }
+
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** Bytes that came lately, weighted by age: what tells a busy tunnel from one whose streams sleep. */
+  get activity(): number {
+    return this.#activity * 0.5 ** ((performance.now() - this.#activityAtMs) / ACTIVITY_HALF_LIFE_MS);
+  }
+
+  /** Asks the other side for a stream. Rejects with what it answered, or with why there is no answer. */
+  open(open: Open, signal: AbortSignal): Promise<Connection> {
+    const id = this.#lastStream + 1;
+    this.connection.send(encodeJsonFrame(FrameType.open, id, open));
+    return this.#await(id, signal);
+  }
+
+  /** The stream that was asked for on the control connection, before there was this tunnel. */
+  expect(signal: AbortSignal): Promise<Connection> {
+    return this.#await(FIRST_STREAM, signal);
+  }
+
+  /** The same, seen from local. */
+  adopt(open: Open): void {
+    this.#accept(FIRST_STREAM, open);
+  }
+
+  async #await(id: number, signal: AbortSignal): Promise<Connection> {
+    const stream = this.#add(id);
+    const answer = Promise.withResolvers<Address>();
+    const onAbort = (): void => {
+      const error = asDepotError(signal.reason, 'aborted');
+      stream.reset(error);
+      answer.reject(error);
+    };
+    this.#opening.set(id, answer);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort);
+    try {
+      const bound = await answer.promise;
+      return { bound, stream };
+    } finally {
+      this.#opening.delete(id);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #accept(id: number, open: Open): void {
+    const { accept } = this.#options;
+    if (accept === undefined) throw new DepotError('protocol-violation', 'a stream was opened from the wrong side');
+    const stream = this.#add(id);
+    const aborter = new AbortController();
+    this.#accepting.set(id, aborter);
+    const answer = (outcome: { readonly bound: Address } | DepotError): void => {
+      this.#accepting.delete(id);
+      if (stream.isClosed) return;
+      if (outcome instanceof DepotError) {
+        this.connection.send(encodeJsonFrame(FrameType.refused, id, failureOf(outcome)));
+        stream.refused();
+      } else {
+        this.connection.send(encodeJsonFrame(FrameType.opened, id, { bound: outcome.bound } satisfies Opened));
+        stream.opened();
+      }
+    };
+    accept(open, { stream, signal: aborter.signal, answer });
+  }
+
+  #add(id: number): TunnelStream {
+    const stream = new TunnelStream(id, this.connection, this.#options.windows, () => this.#remove(id));
+    this.#lastStream = id;
+    this.#streams.set(id, stream);
+    this.#options.onChange?.(this);
+    return stream;
+  }
+
+  #remove(id: number): void {
+    this.#streams.delete(id);
+    this.#options.onChange?.(this);
+  }
+
+  data(id: number, bytes: Uint8Array): void {
+    this.#activity = this.activity + bytes.length;
+    this.#activityAtMs = performance.now();
+    this.#find(id)?.receive(bytes);
+  }
+
+  frame(type: FrameType, id: number, payload: Uint8Array): void {
+    if (type === FrameType.open) {
+      if (id <= this.#lastStream) throw new DepotError('protocol-violation', `stream ${id} was opened twice`);
+      this.#accept(id, parseMessage(Open, payload));
+      return;
+    }
+    const stream = this.#find(id);
+    if (stream === undefined) return;
+    switch (type) {
+      case FrameType.opened: {
+        const { bound } = parseMessage(Opened, payload);
+        stream.opened();
+        this.#opening.get(id)?.resolve(bound);
+        return;
+      }
+      case FrameType.refused:
+        stream.refused();
+        this.#opening.get(id)?.reject(errorOf(parseMessage(Failure, payload)));
+        return;
+      case FrameType.fin:
+        stream.receiveFin();
+        return;
+      case FrameType.window:
+        stream.grant(decodeWindow(payload));
+        return;
+      case FrameType.reset:
+        this.#abort(id, stream, errorOf(parseMessage(Failure, payload)));
+        return;
+      default:
+        throw new DepotError('protocol-violation', `a ${frameName(type)} frame on a tunnel`);
+    }
+  }
+
+  /** Undefined for a stream that is over; one that never was is a violation. */
+  #find(id: number): TunnelStream | undefined {
+    const stream = this.#streams.get(id);
+    if (stream === undefined && (id === 0 || id > this.#lastStream)) {
+      throw new DepotError('protocol-violation', `a frame for stream ${id}, which never was`);
+    }
+    return stream;
+  }
+
+  #abort(id: number, stream: TunnelStream, error: DepotError): void {
+    this.#opening.get(id)?.reject(error);
+    this.#accepting.get(id)?.abort(error);
+    this.#accepting.delete(id);
+    stream.abort(error);
+  }
+
+  #lost(error: DepotError): void {
+    const lost = new DepotError('local-lost', `the tunnel was lost: ${error.message}`, { cause: error });
+    for (const [id, stream] of this.#streams) this.#abort(id, stream, lost);
+  }
+}

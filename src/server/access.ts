@@ -1,0 +1,105 @@
+// Who a client is: checks names and passwords, remembers for a while which were right (a browser that opens fifty
+// connections pays once), and slows down whoever guesses.
+
+import { createHmac, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DepotError } from '../errors.ts';
+import type { Authenticate } from '../entry/entry.ts';
+import type { Store, StoredUser } from '../store/store.ts';
+import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
+import { splitUser } from './router.ts';
+
+/** How many hashes are computed side by side; each takes 19 MiB and a thread of four. */
+const CONCURRENT_HASHES = 2;
+/** How many may wait for that; more are turned away at once. */
+const WAITING_HASHES = 200;
+/** How long a proven password is good without being hashed again. */
+const PROVEN_MS = 5 * 60_000;
+const PROVEN_ENTRIES = 10_000;
+
+/** The first failure of an address costs its next attempt this much; each further one twice as much. */
+const PENALTY_MS = 250;
+const LONGEST_PENALTY_MS = 8000;
+/** After so long without a failure an address is forgotten. */
+const FORGIVEN_AFTER_MS = 10 * 60_000;
+const PENALTY_ENTRIES = 10_000;
+
+interface Penalty {
+  readonly failures: number;
+  readonly atMs: number;
+}
+
+export class Access {
+  readonly #store: Store;
+  readonly #key = randomBytes(32);
+  /** Keyed digest of user, password and stored hash, to when it expires. Oldest first. */
+  readonly #proven = new Map<string, number>();
+  readonly #penalties = new Map<string, Penalty>();
+  readonly #waiting: (() => void)[] = [];
+  #hashing = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  readonly authenticate: Authenticate = async ({ username, password }, from, signal) => {
+    const user = this.#store.user(splitUser(username).user);
+    const proof = user && this.#proofOf(user, password);
+    if (proof !== undefined && this.#isProven(proof)) return true;
+    const source = sourceOf(from);
+    const penaltyMs = this.#penaltyMs(source);
+    if (penaltyMs > 0) await sleep(penaltyMs, undefined, { signal });
+    const right = await this.#verify(password, user?.passwordHash ?? NOBODYS_HASH);
+    if (right && proof !== undefined) {
+      this.#penalties.delete(source);
+      remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
+      return true;
+    }
+    const failures = (this.#penalties.get(source)?.failures ?? 0) + 1;
+    remember(this.#penalties, source, { failures, atMs: performance.now() }, PENALTY_ENTRIES);
+    return false;
+  };
+
+  #penaltyMs(source: string): number {
+    const penalty = this.#penalties.get(source);
+    if (penalty === undefined || performance.now() - penalty.atMs > FORGIVEN_AFTER_MS) return 0;
+    return Math.min(PENALTY_MS * 2 ** (penalty.failures - 1), LONGEST_PENALTY_MS);
+  }
+
+  async #verify(password: string, hash: string): Promise<boolean> {
+    if (this.#hashing >= CONCURRENT_HASHES) {
+      if (this.#waiting.length >= WAITING_HASHES) throw new DepotError('not-allowed', 'too many logins at once');
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else {
+      this.#hashing += 1;
+    }
+    try {
+      return await verifyPassword(password, hash);
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#hashing -= 1;
+      else next();
+    }
+  }
+
+  #isProven(proof: string): boolean {
+    return (this.#proven.get(proof) ?? 0) > performance.now();
+  }
+
+  /** A new password, or a user made anew, has another hash, and so another proof. */
+  #proofOf(user: StoredUser, password: string): string {
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify([user.name, user.passwordHash, password]))
+      .digest('base64');
+  }
+}
+
+/** An IPv6 user has a whole /64 to come from. */
+const sourceOf = (from: string): string =>
+  from.includes(':') ? (from.split('::')[0]?.split(':').slice(0, 4).join(':') ?? from) : from;
+
+const remember = <T>(map: Map<string, T>, key: string, value: T, limit: number): void => {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > limit) map.delete(map.keys().next().value ?? key);
+};

@@ -1,0 +1,113 @@
+// What an operator can do to a server's state. Works on the store, so it is the same whether the server runs or not;
+// a running server is told through the hooks.
+
+import { createHash, randomBytes } from 'node:crypto';
+import { DepotError } from '../errors.ts';
+import { formatJoinLink } from '../link/join-link.ts';
+import { localName } from '../link/messages.ts';
+import type { Store, StoredLocal } from '../store/store.ts';
+import type { Administration, UserInfo } from '../watch/admin-api.ts';
+import { generatePassword, hashPassword } from './passwords.ts';
+
+export interface StoreAdministrationOptions {
+  readonly store: Store;
+  /** Where a new local finds the server, and by which key it knows it. */
+  readonly linkTarget: { readonly host: string; readonly port: number; readonly fingerprint: string };
+  readonly invitationMs: number;
+  readonly onUserRemoved?: (name: string) => void;
+  readonly onLocalRevoked?: (name: string) => void;
+}
+
+const INVITATION_BYTES = 32;
+/** RFC 1929 has one byte for each length; `NAME+LOCAL` has to fit as well. */
+const MAX_USER_NAME = 128;
+const MAX_PASSWORD_BYTES = 255;
+
+/** Secrets of 256 random bits need no slow hash. */
+export const digestOf = (invitation: string): string => createHash('sha256').update(invitation).digest('base64url');
+
+const checkLocalName = (name: string): void => {
+  const result = localName.safeParse(name);
+  if (!result.success)
+    throw new DepotError('invalid-argument', `"${name}" is no name for a local: ${result.error.issues[0]?.message}.`);
+};
+
+const checkUserName = (name: string): void => {
+  if (!/^[\w.@-]+$/.test(name) || name.length > MAX_USER_NAME) {
+    throw new DepotError(
+      'invalid-argument',
+      `"${name}" is no user name: letters, digits and . _ @ - are allowed, at most ${MAX_USER_NAME} of them.`,
+    );
+  }
+};
+
+const checkPassword = (password: string): void => {
+  if (password === '' || Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new DepotError(
+      'invalid-argument',
+      `A password has 1 to ${MAX_PASSWORD_BYTES} bytes; SOCKS5 has room for no more.`,
+    );
+  }
+};
+
+const noUser = (name: string): DepotError =>
+  new DepotError('not-found', `There is no user ${name}. \`depot user list\` shows who there is.`);
+
+export class StoreAdministration implements Administration {
+  readonly #options: StoreAdministrationOptions;
+
+  constructor(options: StoreAdministrationOptions) {
+    this.#options = options;
+  }
+
+  async invite(name: string): Promise<{ link: string; expiresAt: number }> {
+    checkLocalName(name);
+    const { store, linkTarget, invitationMs } = this.#options;
+    const invitation = randomBytes(INVITATION_BYTES).toString('base64url');
+    const expiresAt = Date.now() + invitationMs;
+    store.addInvitation(digestOf(invitation), name, expiresAt);
+    return { link: formatJoinLink({ ...linkTarget, name, invitation }), expiresAt };
+  }
+
+  async users(): Promise<readonly UserInfo[]> {
+    return this.#options.store.users().map(({ name, locals, createdAt }) => ({ name, locals, createdAt }));
+  }
+
+  async addUser({
+    name,
+    password = generatePassword(),
+    locals,
+  }: {
+    name: string;
+    password?: string | undefined;
+    locals: readonly string[];
+  }): Promise<{ password: string }> {
+    checkUserName(name);
+    checkPassword(password);
+    locals.forEach(checkLocalName);
+    this.#options.store.addUser({ name, passwordHash: await hashPassword(password), locals, createdAt: Date.now() });
+    return { password };
+  }
+
+  async setPassword(name: string, password = generatePassword()): Promise<{ password: string }> {
+    checkPassword(password);
+    if (!this.#options.store.setPasswordHash(name, await hashPassword(password))) throw noUser(name);
+    return { password };
+  }
+
+  async removeUser(name: string): Promise<void> {
+    if (!this.#options.store.removeUser(name)) throw noUser(name);
+    this.#options.onUserRemoved?.(name);
+  }
+
+  async locals(): Promise<readonly StoredLocal[]> {
+    return this.#options.store.locals();
+  }
+
+  async revokeLocal(name: string): Promise<void> {
+    if (!this.#options.store.removeLocal(name)) {
+      throw new DepotError('not-found', `There is no local ${name}. \`depot locals\` shows which there are.`);
+    }
+    this.#options.onLocalRevoked?.(name);
+  }
+}

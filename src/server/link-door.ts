@@ -1,0 +1,78 @@
+// The door for locals: TLS, then hello, all within one deadline; then a session or a tunnel of one.
+// A stranger without a registered key learns nothing but that.
+
+import type net from 'node:net';
+import { DepotError, messageOf } from '../errors.ts';
+import { FrameType } from '../link/frames.ts';
+import { Hello } from '../link/messages.ts';
+import { deadline } from '../net/dial.ts';
+import { expectFirst } from '../net/first-message.ts';
+import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
+import type { TlsAcceptor } from '../net/tls.ts';
+import { canonicalHost } from '../socks/address.ts';
+
+/** Who knocked, by key and address. */
+export interface Caller {
+  readonly fingerprint: string;
+  readonly from: string;
+}
+
+export interface LinkDoorOptions {
+  readonly acceptor: TlsAcceptor;
+  readonly handshakeMs: number;
+  readonly heartbeat: HeartbeatOptions;
+  /** Takes over the connection before it returns, or throws what the other side shall be told. */
+  readonly onHello: (hello: Hello, caller: Caller, connection: FrameConnection) => void;
+  /** Called with why somebody got no further than the door. */
+  readonly onTurnedAway: (from: string, why: string) => void;
+}
+
+export class LinkDoor {
+  readonly #options: LinkDoorOptions;
+  readonly #knocking = new Set<net.Socket>();
+
+  constructor(options: LinkDoorOptions) {
+    this.#options = options;
+  }
+
+  async serve(socket: net.Socket): Promise<void> {
+    const { acceptor, handshakeMs, heartbeat, onHello, onTurnedAway } = this.#options;
+    const from = canonicalHost(socket.remoteAddress ?? '');
+    const limit = deadline(handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
+    const done = (): void => {
+      limit.clear();
+      this.#knocking.delete(socket);
+    };
+    this.#knocking.add(socket);
+    try {
+      const peer = await acceptor.accept(socket, limit.signal);
+      const connection: FrameConnection = new FrameConnection(
+        peer.socket,
+        expectFirst(
+          () => connection,
+          FrameType.hello,
+          Hello,
+          (hello) => {
+            done();
+            onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
+          },
+        ),
+        heartbeat,
+      );
+      limit.signal.addEventListener('abort', () => {
+        connection.close(limit.signal.reason as DepotError);
+        onTurnedAway(from, messageOf(limit.signal.reason));
+        done();
+      });
+      void connection.closed.then(done);
+    } catch (error) {
+      done();
+      onTurnedAway(from, messageOf(error));
+    }
+  }
+
+  /** Ends everybody who has not said who they are. */
+  close(): void {
+    for (const socket of this.#knocking) socket.destroy();
+  }
+}

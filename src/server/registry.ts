@@ -1,0 +1,52 @@
+// Which locals are connected now. The newest login of a name holds it, at once.
+
+import { DepotError } from '../errors.ts';
+import type { LocalSession } from './session.ts';
+
+export interface RegistryHooks {
+  readonly onUp: (session: LocalSession) => void;
+  readonly onDown: (session: LocalSession, error: DepotError) => void;
+}
+
+export class Registry {
+  readonly #sessions = new Map<string, LocalSession>();
+  readonly #hooks: RegistryHooks;
+
+  constructor(hooks: RegistryHooks) {
+    this.#hooks = hooks;
+  }
+
+  get(name: string): LocalSession | undefined {
+    return this.#sessions.get(name);
+  }
+
+  add(session: LocalSession): void {
+    const { name, from } = session.peer;
+    this.#sessions.get(name)?.close(new DepotError('replaced', `local ${name} logged in anew from ${from}`));
+    this.#sessions.set(name, session);
+    this.#hooks.onUp(session);
+    void session.closed.then((error) => {
+      if (this.#sessions.get(name) === session) this.#sessions.delete(name);
+      this.#hooks.onDown(session, error);
+    });
+  }
+
+  /** False where it is not connected. */
+  end(name: string, error: DepotError): boolean {
+    const session = this.#sessions.get(name);
+    session?.close(error);
+    return session !== undefined;
+  }
+
+  /** Resolves when every session is over and its `onDown` was called. */
+  async endAll(error: DepotError): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    for (const session of sessions) session.close(error);
+    await Promise.all(sessions.map(({ closed }) => closed));
+  }
+
+  /** The session of whoever holds this key. */
+  byFingerprint(fingerprint: string): LocalSession | undefined {
+    return this.#sessions.values().find(({ peer }) => peer.fingerprint === fingerprint);
+  }
+}

@@ -1,0 +1,489 @@
+// The public side, put together: entry, door for locals, registry, router, state and admin socket.
+
+import { EventEmitter } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Home } from '../config/home.ts';
+import { loadConfig } from '../config/load.ts';
+import { ServerConfig } from '../config/schema.ts';
+import { Entry } from '../entry/entry.ts';
+import { DepotError } from '../errors.ts';
+import { encodeJsonFrame, FrameType } from '../link/frames.ts';
+import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
+import { WindowBudget } from '../link/window.ts';
+import { type Log, SILENT } from '../log.ts';
+import type { Connection, Request } from '../net/connector.ts';
+import type { FrameConnection } from '../net/frame-connection.ts';
+import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
+import { Listener } from '../net/listener.ts';
+import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
+import { TlsAcceptor } from '../net/tls.ts';
+import { canonicalHost } from '../socks/address.ts';
+import { Store } from '../store/store.ts';
+import { SOFTWARE, VERSION } from '../version.ts';
+import { AdminSocket, type Administration } from '../watch/admin-api.ts';
+import type { ServerStatus } from '../watch/status.ts';
+import { Access } from './access.ts';
+import { digestOf, StoreAdministration } from './administration.ts';
+import { type Caller, LinkDoor } from './link-door.ts';
+import { Registry } from './registry.ts';
+import { type Route, route, splitUser } from './router.ts';
+import { LocalSession } from './session.ts';
+
+/** What a server tells while it runs. */
+export interface ServerEvents {
+  /** A local has connected. */
+  localUp: [{ readonly name: string; readonly from: string }];
+  /** A local's session is over. */
+  localDown: [{ readonly name: string; readonly error: DepotError }];
+  streamStart: [StreamSnapshot];
+  streamEnd: [StreamEnd];
+}
+
+/** Every setting of the configuration, and what a program that embeds a server may want besides. */
+export interface ServerOptions extends Partial<ServerConfig> {
+  /** The server's home directory; made where it is missing. */
+  readonly home: string;
+  /** The configuration file; default `config.json` in the home, where it is there. */
+  readonly configFile?: string | undefined;
+  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Default: silence. */
+  readonly log?: Log;
+}
+
+/** What the very first start made; shown once, never again. */
+export interface FirstStart {
+  readonly user: string;
+  readonly password: string;
+  readonly local: string;
+  readonly link: string;
+}
+
+const FIRST_USER = 'owner';
+const FIRST_LOCAL = 'home';
+
+/** What reads like this in a link is no place to dial. */
+const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
+const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || canonicalHost(host).startsWith('127.');
+
+/** The first address of this machine that others could reach, where nobody said how this host is called. */
+const ownAddress = (): string => {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const usable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address ?? '127.0.0.1';
+};
+
+const advertisedHost = ({ advertise, host }: ServerConfig): string =>
+  advertise ?? (isAnyAddress(host) ? ownAddress() : host);
+
+/** A server's state on disk: opened by the server itself, or by a command while no server runs. */
+export interface ServerState {
+  readonly config: ServerConfig;
+  readonly home: Home;
+  readonly store: Store;
+  readonly identity: Identity;
+}
+
+/** Opens a home as a server's. Throws `invalid-config` or `unusable-home`. */
+export const openServerState = ({
+  home: directory,
+  configFile,
+  env = {},
+  log: _log,
+  ...flags
+}: ServerOptions): ServerState => {
+  const home = Home.open(directory);
+  if (home.isLocal) {
+    throw new DepotError(
+      'unusable-home',
+      `${home.directory} is the home of a local. Choose another one for the server with --home DIR.`,
+    );
+  }
+  const config = loadConfig(ServerConfig, {
+    flags,
+    env,
+    file: configFile ?? home.configFile,
+    required: configFile !== undefined,
+  });
+  const identity = identityOf(home.privateKey(generatePrivateKey));
+  return { config, home, identity, store: new Store(home.databaseFile) };
+};
+
+/** The administration of a server that does not run. */
+export const offlineAdministration = ({ config, store, identity }: ServerState): Administration =>
+  new StoreAdministration({
+    store,
+    invitationMs: config.invitationMs,
+    linkTarget: { host: advertisedHost(config), port: config.controlPort, fingerprint: identity.fingerprint },
+  });
+
+export class DepotServer implements AsyncDisposable {
+  /** `localUp`, `localDown`, `streamStart`, `streamEnd`. */
+  readonly events = new EventEmitter<ServerEvents>();
+  /** Set on the first start of a home only. */
+  firstStart: FirstStart | undefined;
+
+  readonly #state: ServerState;
+  readonly #log: Log;
+  readonly #startedAt = Date.now();
+  readonly #budget: WindowBudget;
+  readonly #registry: Registry;
+  readonly #streams: Streams;
+  readonly #entry: Entry;
+  readonly #door: LinkDoor;
+  #listeners: { readonly socks: Listener; readonly control: Listener; readonly tunnel: Listener } | undefined;
+  #admin: AdminSocket | undefined;
+  #administration: Administration | undefined;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(state: ServerState, log: Log) {
+    const { config, store, identity } = state;
+    this.#state = state;
+    this.#log = log;
+    this.#budget = new WindowBudget(config.windowBudgetBytes);
+    this.#registry = new Registry({
+      onUp: (session) => this.#localUp(session),
+      onDown: (session, error) => this.#localDown(session, error),
+    });
+    this.#streams = new Streams((request, signal) => this.#connect(request, signal), {
+      onStart: (stream) => this.events.emit('streamStart', stream),
+      onEnd: (stream) => this.#streamEnd(stream),
+    });
+    this.#entry = new Entry({
+      streams: this.#streams,
+      authenticate: new Access(store).authenticate,
+      anonymous: config.allowAnonymous,
+      handshakeMs: config.handshakeMs,
+      onTurnedAway: (from, why) =>
+        log.info({ event: 'turned-away', port: 'socks', from, why }, `turned away ${from}: ${why}`),
+    });
+    this.#door = new LinkDoor({
+      acceptor: new TlsAcceptor(identity),
+      handshakeMs: config.handshakeMs,
+      heartbeat: config,
+      onHello: (hello, caller, connection) => this.#hello(hello, caller, connection),
+      onTurnedAway: (from, why) =>
+        log.info({ event: 'turned-away', port: 'control', from, why }, `turned away ${from}: ${why}`),
+    });
+  }
+
+  /** Opens the home, binds every port, and runs. Rejects with a `DepotError` and leaves nothing open. */
+  static async start(options: ServerOptions): Promise<DepotServer> {
+    const state = openServerState(options);
+    const server = new DepotServer(state, options.log ?? SILENT);
+    try {
+      await server.#start();
+      return server;
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { config, store, home } = this.#state;
+    const { host, socksPort, controlPort } = config;
+    const isNew = store.isEmpty();
+    if (!isNew) this.#requireSomebody(store);
+    const control = await Listener.listen(
+      { host, port: controlPort, purpose: 'control', flag: '--control-port' },
+      (socket) => void this.#door.serve(socket),
+    );
+    const tunnelPort = config.tunnelPort ?? control.address.port;
+    const tunnel =
+      tunnelPort === control.address.port
+        ? control
+        : await Listener.listen(
+            { host, port: tunnelPort, purpose: 'tunnel', flag: '--tunnel-port' },
+            (socket) => void this.#door.serve(socket),
+          ).catch((error: unknown) => {
+            control.close();
+            throw error;
+          });
+    const socks = await Listener.listen(
+      { host, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' },
+      (socket) => void this.#entry.serve(socket),
+    ).catch((error: unknown) => {
+      control.close();
+      tunnel.close();
+      throw error;
+    });
+    this.#listeners = { socks, control, tunnel };
+    this.#administration = this.#administrationFor(control.address.port);
+    if (isNew) this.firstStart = await this.#firstStart(this.#administration);
+    this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
+  }
+
+  /** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
+  #requireSomebody(store: Store): void {
+    const { host, allowAnonymous } = this.#state.config;
+    if (allowAnonymous || isLoopbackHost(host) || store.users().length > 0) return;
+    throw new DepotError(
+      'invalid-config',
+      'There are no users, so nobody could use this server. Make one with `depot user add NAME`, or let everybody in with --allow-anonymous.',
+    );
+  }
+
+  #administrationFor(port: number): Administration {
+    const { config, store, identity } = this.#state;
+    return new StoreAdministration({
+      store,
+      invitationMs: config.invitationMs,
+      linkTarget: { host: advertisedHost(config), port, fingerprint: identity.fingerprint },
+      onUserRemoved: (name) => this.#endStreamsOf(name),
+      onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
+    });
+  }
+
+  async #firstStart(administration: Administration): Promise<FirstStart> {
+    const { password } = await administration.addUser({ name: FIRST_USER, locals: [] });
+    const { link } = await administration.invite(FIRST_LOCAL);
+    return { user: FIRST_USER, password, local: FIRST_LOCAL, link };
+  }
+
+  /** Where clients and locals reach this server, with the ports that it really has. */
+  get address(): {
+    readonly host: string;
+    readonly socksPort: number;
+    readonly controlPort: number;
+    readonly tunnelPort: number;
+  } {
+    const listeners = this.#listeners;
+    if (listeners === undefined) throw new DepotError('stopped', 'this server does not listen');
+    const { socks, control, tunnel } = listeners;
+    return {
+      host: advertisedHost(this.#state.config),
+      socksPort: socks.address.port,
+      controlPort: control.address.port,
+      tunnelPort: tunnel.address.port,
+    };
+  }
+
+  /** SHA-256 of the server's public key, base64url. */
+  get fingerprint(): string {
+    return this.#state.identity.fingerprint;
+  }
+
+  /** Users, locals and invitations. */
+  get administration(): Administration {
+    if (this.#administration === undefined) throw new DepotError('stopped', 'this server does not run');
+    return this.#administration;
+  }
+
+  status(): ServerStatus {
+    const { store, config } = this.#state;
+    const { socksPort, controlPort, tunnelPort } = this.address;
+    const streams = this.#streams.snapshots();
+    const streamsOf = Map.groupBy(streams, ({ local }) => local);
+    return {
+      role: 'server',
+      version: VERSION,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      host: config.host,
+      ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort },
+      fingerprint: this.fingerprint,
+      users: store.users().length,
+      locals: store.locals().map(({ name, lastSeenAt }) => {
+        const session = this.#registry.get(name);
+        return {
+          name,
+          connected: session !== undefined,
+          since: session?.since ?? null,
+          lastSeenAt: session === undefined ? lastSeenAt : Date.now(),
+          from: session?.peer.from ?? null,
+          software: session?.peer.software ?? null,
+          platform: session?.peer.platform ?? null,
+          rttMs: session?.rttMs ?? null,
+          tunnels: session?.pool.counts ?? { idle: 0, busy: 0 },
+          streams: streamsOf.get(name)?.length ?? 0,
+        };
+      }),
+      streams,
+    };
+  }
+
+  /** Ends a stream by its number, or the session of a local by its name. Throws `not-found`. */
+  kick(id: string): void {
+    const error = new DepotError('stopped', 'ended by the operator');
+    const done = /^\d+$/.test(id) ? this.#streams.end(Number(id), error) : this.#registry.end(id, error);
+    if (!done)
+      throw new DepotError(
+        'not-found',
+        `There is no stream and no connected local ${id}. \`depot status\` shows what there is.`,
+      );
+  }
+
+  /**
+   * Stops. With `drain` running streams may go on for `drainMs`; whatever is left then is aborted.
+   * Calling it again without `drain` ends at once.
+   */
+  stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    if (!drain) void this.#endAll();
+    this.#stopping ??= this.#stop(drain);
+    return this.#stopping;
+  }
+
+  async #stop(drain: boolean): Promise<void> {
+    this.#listeners?.socks.close();
+    this.#entry.close();
+    if (drain) {
+      const patience = new AbortController();
+      const wait = sleep(this.#state.config.drainMs, undefined, { signal: patience.signal }).catch(() => undefined);
+      await Promise.race([this.#streams.idle(), wait]);
+      patience.abort();
+    }
+    await this.#endAll();
+    this.#door.close();
+    this.#listeners?.control.close();
+    this.#listeners?.tunnel.close();
+    this.#admin?.close();
+    this.#state.store[Symbol.dispose]();
+  }
+
+  async #endAll(): Promise<void> {
+    const error = new DepotError('stopped', 'the server was stopped');
+    this.#streams.endAll(error);
+    await this.#streams.idle();
+    await this.#registry.endAll(error);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  // Locals.
+
+  #hello(hello: Hello, caller: Caller, connection: FrameConnection): void {
+    if (hello.purpose === 'tunnel') {
+      const session = this.#registry.byFingerprint(caller.fingerprint);
+      if (session?.pool.attach(hello.id, connection) === true) return;
+      throw new DepotError('protocol-violation', 'a tunnel that nobody asked for');
+    }
+    const version = PROTOCOL_VERSIONS.find((ours) => hello.versions.includes(ours));
+    if (version === undefined) {
+      throw new DepotError(
+        'version-mismatch',
+        `this server speaks version ${PROTOCOL_VERSIONS.join(', ')} of the protocol, ${hello.software} speaks ${hello.versions.join(', ')}; upgrade the older one`,
+      );
+    }
+    const name = this.#admit(caller, hello.invitation);
+    const welcome: Welcome = { version, name, software: SOFTWARE, tunnelPort: this.address.tunnelPort };
+    connection.send(encodeJsonFrame(FrameType.welcome, 0, welcome));
+    const { config } = this.#state;
+    const { fingerprint, from } = caller;
+    this.#registry.add(
+      new LocalSession({ name, fingerprint, from, software: hello.software, platform: hello.platform }, connection, {
+        min: config.tunnelsMin,
+        max: config.tunnelsMax,
+        idMs: config.tunnelIdMs,
+        windows: { maxBytes: config.windowMaxBytes, budget: this.#budget },
+      }),
+    );
+  }
+
+  /**
+   * The name of whoever has this key. A new key needs an invitation; a known one that comes with an invitation which is
+   * used up did so because it never saw our first answer. Throws `unknown-local` or `invitation-invalid`.
+   */
+  #admit({ fingerprint }: Caller, invitation: string | undefined): string {
+    const { store } = this.#state;
+    const known = store.localByFingerprint(fingerprint);
+    if (invitation === undefined) {
+      if (known !== undefined) return known.name;
+      throw new DepotError(
+        'unknown-local',
+        'this server does not know this local, or has revoked it; join with a new link from `depot invite`',
+      );
+    }
+    const taken = store.takeInvitation(digestOf(invitation), Date.now());
+    if (taken.kind === 'valid') {
+      if (known !== undefined && known.name !== taken.name) {
+        this.#registry.end(known.name, new DepotError('replaced', `local ${known.name} is called ${taken.name} now`));
+      }
+      store.saveLocal(taken.name, fingerprint, Date.now());
+      this.#log.info({ event: 'local-joined', local: taken.name }, `local ${taken.name} joined`);
+      return taken.name;
+    }
+    if (taken.kind === 'used' && known !== undefined) return known.name;
+    const why = { used: 'was used before', expired: 'has expired', unknown: 'is not known to this server' }[taken.kind];
+    throw new DepotError(
+      'invitation-invalid',
+      `this join link ${why}; make a new one with \`depot invite NAME\` on the server`,
+    );
+  }
+
+  #localUp({ peer: { name, from, software, platform } }: LocalSession): void {
+    this.#state.store.touchLocal(name, Date.now());
+    this.#log.info(
+      { event: 'local-up', local: name, from, software, platform },
+      `local ${name} connected from ${from}`,
+    );
+    this.events.emit('localUp', { name, from });
+  }
+
+  #localDown({ peer: { name } }: LocalSession, error: DepotError): void {
+    this.#state.store.touchLocal(name, Date.now());
+    this.#log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
+    this.events.emit('localDown', { name, error });
+  }
+
+  // Streams.
+
+  async #connect(request: Request, signal: AbortSignal): Promise<Connection> {
+    const { session, destination, user } = this.#route(request);
+    const { name } = session.peer;
+    const { command, from } = request;
+    const connection = await session.pool.open({ command, destination, user, from }, signal);
+    return { ...connection, local: name };
+  }
+
+  #route({
+    destination,
+    user,
+  }: Request): Pick<Route, 'destination'> & { readonly session: LocalSession; readonly user: string | undefined } {
+    const { store } = this.#state;
+    const names = user === undefined ? undefined : splitUser(user);
+    const known = (): string[] => store.locals().map(({ name }) => name);
+    const chosen = route(destination, names?.local, (names && store.user(names.user)?.locals) ?? [], {
+      all: known,
+      known: (name) => known().includes(name),
+      connected: (name) => this.#registry.get(name) !== undefined,
+    });
+    const session = this.#registry.get(chosen.local);
+    if (session === undefined) throw new DepotError('local-away', `local ${chosen.local} is not connected`);
+    return { destination: chosen.destination, session, user: names?.user };
+  }
+
+  #streamEnd(stream: StreamEnd): void {
+    const { id, user, from, target, local, reply, bytesUp, bytesDown, error } = stream;
+    const durationMs = Math.round(stream.durationMs);
+    const fields = {
+      event: 'stream-end',
+      id,
+      user,
+      from,
+      target,
+      local,
+      reply,
+      bytesUp,
+      bytesDown,
+      durationMs,
+      code: error?.code,
+    };
+    this.#log.info(
+      fields,
+      `stream ${id} to ${target.host}:${target.port} ended${error === undefined ? '' : `: ${error.message}`}`,
+    );
+    this.events.emit('streamEnd', stream);
+  }
+
+  #endStreamsOf(name: string): void {
+    const error = new DepotError('not-allowed', `user ${name} was removed`);
+    for (const { id, user } of this.#streams.snapshots()) {
+      if (user !== undefined && splitUser(user).user === name) this.#streams.end(id, error);
+    }
+  }
+}

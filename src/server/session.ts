@@ -1,0 +1,57 @@
+// The session of one local: its control connection and its pool of tunnels. Ends as one.
+
+import { DepotError } from '../errors.ts';
+import { frameName, type FrameSink, type FrameType } from '../link/frames.ts';
+import type { FrameConnection } from '../net/frame-connection.ts';
+import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
+
+/** Who is at the other end. */
+export interface SessionPeer {
+  readonly name: string;
+  readonly fingerprint: string;
+  /** IP address. */
+  readonly from: string;
+  readonly software: string;
+  readonly platform: string;
+}
+
+export class LocalSession implements FrameSink {
+  readonly peer: SessionPeer;
+  readonly pool: TunnelPool;
+  /** Milliseconds since 1970. */
+  readonly since = Date.now();
+  readonly #control: FrameConnection;
+
+  /** Takes over a control connection that was welcomed. */
+  constructor(peer: SessionPeer, control: FrameConnection, options: PoolOptions) {
+    this.peer = peer;
+    this.#control = control;
+    control.handOver(this);
+    control.startHeartbeat();
+    this.pool = new TunnelPool(control, options);
+    void control.closed.then((error) =>
+      this.pool.close(new DepotError('local-lost', `local ${peer.name} is gone: ${error.message}`, { cause: error })),
+    );
+  }
+
+  /** Resolves with why, once the session is over. */
+  get closed(): Promise<DepotError> {
+    return this.#control.closed;
+  }
+
+  get rttMs(): number | undefined {
+    return this.#control.roundTripMs;
+  }
+
+  close(error: DepotError): void {
+    this.#control.close(error);
+  }
+
+  data(): void {
+    throw new DepotError('protocol-violation', 'data on a control connection');
+  }
+
+  frame(type: FrameType): void {
+    throw new DepotError('protocol-violation', `a ${frameName(type)} frame on a control connection`);
+  }
+}

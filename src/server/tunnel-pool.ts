@@ -1,0 +1,171 @@
+// The tunnels of one local: kept ready ahead of demand, one stream to a tunnel while there are idle ones,
+// the least busy one when all are taken. Grows and shrinks between two limits.
+
+import { randomBytes } from 'node:crypto';
+import { DepotError } from '../errors.ts';
+import { encodeJsonFrame, FrameType } from '../link/frames.ts';
+import type { Control, Open } from '../link/messages.ts';
+import type { WindowOptions } from '../link/window.ts';
+import type { Connection } from '../net/connector.ts';
+import { orAborted } from '../net/dial.ts';
+import type { FrameConnection } from '../net/frame-connection.ts';
+import { Tunnel } from '../net/tunnel.ts';
+
+export interface PoolOptions {
+  /** Idle tunnels that are kept ready. */
+  readonly min: number;
+  /** The most tunnels that there may be. */
+  readonly max: number;
+  /** How long the id of a tunnel is good, in milliseconds. */
+  readonly idMs: number;
+  readonly windows: WindowOptions;
+}
+
+/** 256 bits, so that nobody guesses one. */
+const ID_BYTES = 32;
+/** How often a tunnel that is idle beyond need is given up. */
+const SHRINK_MS = 10_000;
+
+/** A request that waits for the very tunnel that was asked for with it. */
+interface Waiter {
+  /** Called before anything that comes through the tunnel is read. */
+  readonly attached: (tunnel: Tunnel) => void;
+  readonly failed: (error: DepotError) => void;
+}
+
+/** An id that local was asked to bring a tunnel for. */
+interface Expected {
+  readonly timer: NodeJS.Timeout;
+  readonly waiter: Waiter | undefined;
+}
+
+export class TunnelPool {
+  readonly #control: FrameConnection;
+  readonly #options: PoolOptions;
+  readonly #tunnels = new Set<Tunnel>();
+  readonly #expected = new Map<string, Expected>();
+  readonly #anyTunnel: PromiseWithResolvers<Tunnel>[] = [];
+  readonly #shrinkTimer: NodeJS.Timeout;
+  #closed: DepotError | undefined;
+
+  constructor(control: FrameConnection, options: PoolOptions) {
+    this.#control = control;
+    this.#options = options;
+    this.#shrinkTimer = setInterval(() => this.#shrink(), SHRINK_MS);
+    this.#grow();
+  }
+
+  get counts(): { readonly idle: number; readonly busy: number } {
+    const idle = this.#idle().length;
+    return { idle, busy: this.#tunnels.size - idle };
+  }
+
+  /** Opens a stream, on the best tunnel there is, or on one that local brings for it. */
+  async open(open: Open, signal: AbortSignal): Promise<Connection> {
+    for (;;) {
+      if (this.#closed !== undefined) throw this.#closed;
+      const tunnel = this.#best();
+      if (tunnel !== undefined) return tunnel.open(open, signal);
+      if (this.#expected.size < this.#options.max) return await this.#openWithTunnel(open, signal);
+      const any = Promise.withResolvers<Tunnel>();
+      this.#anyTunnel.push(any);
+      await orAborted(any.promise, signal);
+    }
+  }
+
+  /** Local brought a tunnel. False where nobody asked for this id, or it was used, or is too old. */
+  attach(id: string, connection: FrameConnection): boolean {
+    const expected = this.#expected.get(id);
+    if (expected === undefined || this.#closed !== undefined) return false;
+    clearTimeout(expected.timer);
+    this.#expected.delete(id);
+    const tunnel = new Tunnel(connection, { windows: this.#options.windows, onChange: () => this.#grow() });
+    this.#tunnels.add(tunnel);
+    void connection.closed.then(() => this.#lost(tunnel));
+    expected.waiter?.attached(tunnel);
+    for (const any of this.#anyTunnel.splice(0)) any.resolve(tunnel);
+    return true;
+  }
+
+  /** Ends every tunnel and every request that waits for one. */
+  close(error: DepotError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = error;
+    clearInterval(this.#shrinkTimer);
+    for (const { timer, waiter } of this.#expected.values()) {
+      clearTimeout(timer);
+      waiter?.failed(error);
+    }
+    this.#expected.clear();
+    for (const any of this.#anyTunnel.splice(0)) any.reject(error);
+    for (const { connection } of this.#tunnels) connection.close(error);
+  }
+
+  #idle(): Tunnel[] {
+    return [...this.#tunnels].filter(({ streams }) => streams === 0);
+  }
+
+  /** One without streams, else the one where least is going on. */
+  #best(): Tunnel | undefined {
+    let best: Tunnel | undefined;
+    for (const tunnel of this.#tunnels) {
+      if (!tunnel.connection.isOpen) continue;
+      if (tunnel.streams === 0) return tunnel;
+      if (best === undefined || isLessBusy(tunnel, best)) best = tunnel;
+    }
+    return best;
+  }
+
+  #openWithTunnel(open: Open, signal: AbortSignal): Promise<Connection> {
+    const connection = Promise.withResolvers<Connection>();
+    const id = this.#expect({
+      attached: (tunnel) => connection.resolve(tunnel.expect(signal)),
+      failed: connection.reject,
+    });
+    this.#tell({ type: 'request', tunnel: id, open });
+    return orAborted(connection.promise, signal);
+  }
+
+  #expect(waiter?: Waiter): string {
+    const id = randomBytes(ID_BYTES).toString('base64url');
+    const timer = setTimeout(() => {
+      this.#expected.delete(id);
+      waiter?.failed(new DepotError('timed-out', 'local brought no tunnel in time'));
+      this.#grow();
+    }, this.#options.idMs);
+    this.#expected.set(id, { timer, waiter });
+    return id;
+  }
+
+  #tell(message: Control): void {
+    this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
+  }
+
+  /** Asks for as many tunnels as there are busy ones and a few idle ones. */
+  #grow(): void {
+    if (this.#closed !== undefined) return;
+    const { min, max } = this.#options;
+    const { busy } = this.counts;
+    const missing = Math.min(busy + min, Math.max(max, min)) - this.#tunnels.size - this.#expected.size;
+    if (missing <= 0) return;
+    this.#tell({ type: 'tunnels', ids: Array.from({ length: missing }, () => this.#expect()) });
+  }
+
+  #shrink(): void {
+    const spare = this.#idle().slice(this.#options.min);
+    spare[0]?.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
+  }
+
+  #lost(tunnel: Tunnel): void {
+    this.#tunnels.delete(tunnel);
+    this.#grow();
+  }
+}
+
+const isLessBusy = (a: Tunnel, b: Tunnel): boolean => {
+  const [activityA, activityB] = [a.activity, b.activity];
+  return Math.abs(activityA - activityB) < LITTLE_BYTES ? a.streams < b.streams : activityA < activityB;
+};
+
+/** Below this much difference in recent bytes, the number of streams decides. */
+const LITTLE_BYTES = 64 * 1024;

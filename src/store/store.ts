@@ -1,0 +1,220 @@
+// What the server remembers over restarts, in SQLite: users, locals, invitations. Only hashes of secrets are in here.
+
+import { chmodSync, existsSync } from 'node:fs';
+import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { DepotError } from '../errors.ts';
+
+export interface StoredUser {
+  readonly name: string;
+  /** See server/passwords.ts for its form. */
+  readonly passwordHash: string;
+  /** The locals that this user may use, in order of preference; empty for all. */
+  readonly locals: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+}
+
+export interface StoredLocal {
+  readonly name: string;
+  readonly fingerprint: string;
+  /** Milliseconds since 1970. */
+  readonly joinedAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** What became of an invitation that somebody presented. */
+export type InvitationTaken =
+  | { readonly kind: 'valid'; readonly name: string }
+  | { readonly kind: 'used' | 'expired' | 'unknown' };
+
+/** One step per schema version, in order. A step that was released is never changed. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE users (
+     name TEXT PRIMARY KEY, password_hash TEXT NOT NULL, created_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE user_locals (
+     user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE, position INTEGER NOT NULL, local TEXT NOT NULL,
+     PRIMARY KEY (user, position)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE locals (
+     name TEXT PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, joined_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL
+   ) STRICT;
+   CREATE TABLE invitations (
+     digest TEXT PRIMARY KEY, name TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
+   ) STRICT, WITHOUT ROWID;`,
+];
+
+/** A used or expired invitation is remembered this long, so that it can be refused by name. */
+const INVITATION_MEMORY_MS = 30 * 24 * 3600 * 1000;
+
+type Row = Readonly<Record<string, SQLOutputValue>>;
+
+export class Store implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** Opens `file`, made with mode 0600 where it is not there, and brings its schema up to date. */
+  constructor(file: string) {
+    const isNew = !existsSync(file);
+    this.#db = new DatabaseSync(file);
+    if (isNew) chmodSync(file, 0o600);
+    this.#db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
+    );
+    this.#migrate(file);
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+
+  #migrate(file: string): void {
+    const version = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version > MIGRATIONS.length) {
+      this.#db.close();
+      throw new DepotError(
+        'unusable-home',
+        `${file} was written by a newer depot (schema ${version}, this one knows ${MIGRATIONS.length}). Use that version.`,
+      );
+    }
+    MIGRATIONS.slice(version).forEach((step, index) => {
+      this.#transaction(() => this.#db.exec(`${step} PRAGMA user_version = ${version + index + 1};`));
+    });
+  }
+
+  /** A statement, prepared once. */
+  #sql(text: string): StatementSync {
+    const known = this.#statements.get(text);
+    if (known !== undefined) return known;
+    const statement = this.#db.prepare(text);
+    this.#statements.set(text, statement);
+    return statement;
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      this.#db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Nobody was ever added or invited. */
+  isEmpty(): boolean {
+    const [users, locals, invitations] = ['users', 'locals', 'invitations'].map((table) =>
+      this.#sql(`SELECT 1 FROM ${table} LIMIT 1`).get(),
+    );
+    return users === undefined && locals === undefined && invitations === undefined;
+  }
+
+  // Users.
+
+  users(): StoredUser[] {
+    return this.#sql('SELECT * FROM users ORDER BY name')
+      .all()
+      .map((row) => this.#user(row));
+  }
+
+  user(name: string): StoredUser | undefined {
+    const row = this.#sql('SELECT * FROM users WHERE name = ?').get(name);
+    return row && this.#user(row);
+  }
+
+  #user(row: Row): StoredUser {
+    const name = String(row['name']);
+    const locals = this.#sql('SELECT local FROM user_locals WHERE user = ? ORDER BY position').all(name);
+    return {
+      name,
+      passwordHash: String(row['password_hash']),
+      locals: locals.map(({ local }) => String(local)),
+      createdAt: Number(row['created_at']),
+    };
+  }
+
+  /** Throws `conflict` where the name is taken. */
+  addUser({ name, passwordHash, locals, createdAt }: StoredUser): void {
+    if (this.user(name) !== undefined) {
+      throw new DepotError(
+        'conflict',
+        `There is a user ${name} already. \`depot user passwd ${name}\` gives it a new password.`,
+      );
+    }
+    this.#transaction(() => {
+      this.#sql('INSERT INTO users (name, password_hash, created_at) VALUES (?, ?, ?)').run(
+        name,
+        passwordHash,
+        createdAt,
+      );
+      const insert = this.#sql('INSERT INTO user_locals (user, position, local) VALUES (?, ?, ?)');
+      locals.forEach((local, position) => insert.run(name, position, local));
+    });
+  }
+
+  /** False where there is no such user. */
+  setPasswordHash(name: string, passwordHash: string): boolean {
+    return this.#sql('UPDATE users SET password_hash = ? WHERE name = ?').run(passwordHash, name).changes > 0;
+  }
+
+  /** False where there is no such user. */
+  removeUser(name: string): boolean {
+    return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
+  }
+
+  // Locals.
+
+  locals(): StoredLocal[] {
+    return this.#sql('SELECT * FROM locals ORDER BY name').all().map(localOf);
+  }
+
+  localByFingerprint(fingerprint: string): StoredLocal | undefined {
+    const row = this.#sql('SELECT * FROM locals WHERE fingerprint = ?').get(fingerprint);
+    return row && localOf(row);
+  }
+
+  /** Registers a key under a name; whoever had the name, and whatever name the key had, is gone. */
+  saveLocal(name: string, fingerprint: string, nowMs: number): void {
+    this.#transaction(() => {
+      this.#sql('DELETE FROM locals WHERE name = ? OR fingerprint = ?').run(name, fingerprint);
+      this.#sql('INSERT INTO locals VALUES (?, ?, ?, ?)').run(name, fingerprint, nowMs, nowMs);
+    });
+  }
+
+  touchLocal(name: string, nowMs: number): void {
+    this.#sql('UPDATE locals SET last_seen_at = ? WHERE name = ?').run(nowMs, name);
+  }
+
+  /** False where there is no such local. */
+  removeLocal(name: string): boolean {
+    return this.#sql('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
+  }
+
+  // Invitations.
+
+  addInvitation(digest: string, name: string, expiresAt: number): void {
+    this.#sql('DELETE FROM invitations WHERE expires_at < ?').run(expiresAt - INVITATION_MEMORY_MS);
+    this.#sql('INSERT INTO invitations (digest, name, expires_at) VALUES (?, ?, ?)').run(digest, name, expiresAt);
+  }
+
+  /** Uses an invitation up: it is valid once. */
+  takeInvitation(digest: string, nowMs: number): InvitationTaken {
+    return this.#transaction(() => {
+      const row = this.#sql('SELECT * FROM invitations WHERE digest = ?').get(digest);
+      if (row === undefined) return { kind: 'unknown' };
+      if (row['used_at'] !== null) return { kind: 'used' };
+      if (Number(row['expires_at']) <= nowMs) return { kind: 'expired' };
+      this.#sql('UPDATE invitations SET used_at = ? WHERE digest = ?').run(nowMs, digest);
+      return { kind: 'valid', name: String(row['name']) };
+    });
+  }
+}
+
+const localOf = (row: Row): StoredLocal => ({
+  name: String(row['name']),
+  fingerprint: String(row['fingerprint']),
+  joinedAt: Number(row['joined_at']),
+  lastSeenAt: Number(row['last_seen_at']),
+});

@@ -1,0 +1,54 @@
+// What `status` shows, as plain data. Stable: programs read it as JSON. Times are milliseconds since 1970.
+
+import type { StreamSnapshot } from '../net/streams.ts';
+
+export interface LocalStatus {
+  readonly name: string;
+  readonly connected: boolean;
+  /** When the present session began, or null. */
+  readonly since: number | null;
+  readonly lastSeenAt: number;
+  /** The address that the present session comes from, or null. */
+  readonly from: string | null;
+  readonly software: string | null;
+  readonly platform: string | null;
+  /** Round trip on the control connection in milliseconds, or null before it is known. */
+  readonly rttMs: number | null;
+  readonly tunnels: { readonly idle: number; readonly busy: number };
+  readonly streams: number;
+}
+
+interface Process {
+  readonly version: string;
+  readonly pid: number;
+  readonly startedAt: number;
+}
+
+export interface ServerStatus extends Process {
+  readonly role: 'server';
+  readonly host: string;
+  readonly ports: { readonly socks: number; readonly control: number; readonly tunnel: number };
+  readonly fingerprint: string;
+  readonly users: number;
+  readonly locals: readonly LocalStatus[];
+  readonly streams: readonly StreamSnapshot[];
+}
+
+export interface LinkStatus extends Process {
+  readonly role: 'local';
+  readonly name: string;
+  /** HOST:PORT of the server. */
+  readonly server: string;
+  readonly connected: boolean;
+  readonly since: number | null;
+  readonly rttMs: number | null;
+  readonly reconnects: number;
+  /** Why the link is down, or why it was last lost; null where it never was. */
+  readonly lastError: string | null;
+  readonly tunnels: { readonly idle: number; readonly busy: number };
+  /** The rules in force. */
+  readonly rules: readonly string[];
+  readonly streams: readonly StreamSnapshot[];
+}
+
+export type Status = ServerStatus | LinkStatus;
