@@ -13,7 +13,10 @@ if (parts[0] < 24 || (parts[0] === 24 && parts[1] < 11)) {
   process.exit(1);
 }
 
+// A join link is a secret: it leaves the process list before anything else happens.
+process.title = ['depot'].concat(process.argv.slice(2, 3)).join(' ');
+
 // A checkout has the sources and runs them as they are; a package has what was built from them.
 var source = path.join(__dirname, '..', 'src', 'cli', 'main.ts');
 var built = path.join(__dirname, '..', 'dist', 'cli', 'main.js');
-import(require('url').pathToFileURL(fs.existsSync(source) ? source : built).href);
+void import(require('url').pathToFileURL(fs.existsSync(source) ? source : built).href);

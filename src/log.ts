@@ -9,6 +9,14 @@ export interface Log {
   readonly error: LogMethod;
 }
 
+export type LogLevel = keyof Log;
+
+/** A logger, or what makes one for the level that the configuration asks for. */
+export type LogOption = Log | ((level: LogLevel) => Log);
+
+export const logOf = (option: LogOption | undefined, level: LogLevel): Log =>
+  typeof option === 'function' ? option(level) : (option ?? SILENT);
+
 const nothing: LogMethod = () => undefined;
 
-export const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };

@@ -92,7 +92,7 @@ export const loadConfig = <S extends z.ZodObject>(
 ): z.output<S> => {
   const values = readFile(file, required);
   const places: Record<string, string> = Object.fromEntries(Object.keys(values).map((key) => [key, `${file}: ${key}`]));
-  const fields = Object.entries(schema.shape as Record<string, z.core.$ZodType>);
+  const fields = Object.entries(schema.shape);
   for (const [key, field] of fields) {
     const variable = env[variableOf(key)];
     const flag = flags[key];

@@ -11,8 +11,12 @@ const bytes = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
 
 const MIB = 1024 * 1024;
 
-/** The numbers that both roles share. */
-const link = {
+/** What both roles share. */
+const shared = {
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('the least that is logged: debug, info, warn, error'),
   handshakeMs: milliseconds('the whole of a handshake, until the request is there', 10_000),
   heartbeatMs: milliseconds('how often each side of a connection asks for a sign of life', 10_000),
   deadAfterMs: milliseconds('silence after which the other side counts as gone', 24_000),
@@ -32,7 +36,7 @@ export const ServerConfig = z.strictObject({
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
-  ...link,
+  ...shared,
 });
 export type ServerConfig = z.output<typeof ServerConfig>;
 
@@ -46,6 +50,6 @@ export const LocalConfig = z.strictObject({
   reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
   reconnectSilentMaxMs: milliseconds('the longest pause while nothing answers at the server', 1_500),
   reconnectMaxMs: milliseconds('the longest pause after the server turned us away', 10_000),
-  ...link,
+  ...shared,
 });
 export type LocalConfig = z.output<typeof LocalConfig>;

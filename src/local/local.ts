@@ -9,7 +9,7 @@ import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import { type JoinLink, parseJoinLink } from '../link/join-link.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget, type WindowOptions } from '../link/window.ts';
-import { type Log, SILENT } from '../log.ts';
+import { type Log, logOf, type LogOption } from '../log.ts';
 import { type Resolve, resolveHost } from '../net/dial.ts';
 import { generatePrivateKey, identityOf } from '../net/identity.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
@@ -47,14 +47,14 @@ export interface LocalOptions extends Partial<LocalConfig> {
   readonly env?: NodeJS.ProcessEnv;
   /** Finds the addresses of a name; default the operating system's resolver. */
   readonly resolve?: Resolve;
-  /** Default: silence. */
-  readonly log?: Log;
+  /** Default: silence. A function is called once, with the configured level. */
+  readonly log?: LogOption;
 }
 
 /** Trying again would change nothing. */
-const FATAL: readonly ErrorCode[] = ['identity-mismatch', 'invitation-invalid', 'version-mismatch'];
+const FATAL: ReadonlySet<ErrorCode> = new Set(['identity-mismatch', 'invitation-invalid', 'version-mismatch']);
 /** The server answered, and did not want us. */
-const TURNED_AWAY: readonly ErrorCode[] = ['unknown-local', 'revoked', 'replaced', 'protocol-violation'];
+const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set(['unknown-local', 'revoked', 'replaced', 'protocol-violation']);
 
 export class DepotLocal implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
@@ -82,7 +82,7 @@ export class DepotLocal implements AsyncDisposable {
 
   private constructor(
     home: Home,
-    { link, configFile, env = {}, home: _home, log = SILENT, resolve = resolveHost, ...flags }: LocalOptions,
+    { link, configFile, env = {}, home: _home, log, resolve = resolveHost, ...flags }: LocalOptions,
   ) {
     const config = loadConfig(LocalConfig, {
       flags,
@@ -92,7 +92,7 @@ export class DepotLocal implements AsyncDisposable {
     });
     this.#home = home;
     this.#config = config;
-    this.#log = log;
+    this.#log = logOf(log, config.logLevel);
     this.#resolve = resolve;
     this.#rules = new Rules(config.allow);
     this.#membership = loadMembership(home);
@@ -204,21 +204,23 @@ export class DepotLocal implements AsyncDisposable {
   async #run(): Promise<DepotError> {
     const { signal } = this.#stop;
     let failures = 0;
+    let told: string | undefined;
     // The constructor returns first, so that nobody misses an event.
     await Promise.resolve();
     for (;;) {
       const error = await this.#session(signal, () => {
         failures = 0;
+        told = undefined;
       });
       if (signal.aborted) return error;
       if (this.#fallsBack(error)) continue;
-      if (FATAL.includes(error.code)) return error;
+      if (FATAL.has(error.code)) return error;
       failures += 1;
-      const retryInMs = pauseMs(failures, TURNED_AWAY.includes(error.code), this.#config, Math.random());
-      this.#log.warn(
-        { event: 'disconnected', code: error.code, retryInMs: Math.round(retryInMs) },
-        `not connected: ${error.message}; next attempt in ${(retryInMs / 1000).toFixed(1)} s`,
-      );
+      const retryInMs = pauseMs(failures, TURNED_AWAY.has(error.code), this.#config, Math.random());
+      // The same failure again and again is news once; a server may be away for weeks.
+      const tell = error.message === told ? this.#log.debug : this.#log.warn;
+      told = error.message;
+      tell({ event: 'disconnected', code: error.code }, `not connected: ${error.message}; trying again and again`);
       this.events.emit('disconnected', { error, retryInMs });
       await sleep(retryInMs, undefined, { signal }).catch(() => undefined);
     }
@@ -287,8 +289,8 @@ export class DepotLocal implements AsyncDisposable {
     return true;
   }
 
-  #accept({ command, destination, user, from }: Open, { stream, signal, answer }: IncomingStream): Promise<void> {
-    return this.#streams.carry({ command, destination, user, from }, { stream, signal, answer });
+  #accept({ command, destination, user, from }: Open, incoming: IncomingStream): Promise<void> {
+    return this.#streams.carry({ command, destination, user, from }, incoming);
   }
 
   #streamEnd(stream: StreamEnd): void {

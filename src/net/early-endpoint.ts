@@ -67,8 +67,8 @@ export class EarlyEndpoint implements Endpoint {
     this.#inner.write(chunks, taken);
   }
 
-  end(): void {
-    this.#inner.end();
+  end(flushed?: () => void): void {
+    this.#inner.end(flushed);
   }
 
   reset(error: DepotError): void {

@@ -10,8 +10,11 @@ export interface Sink {
    * until then the giver neither changes them nor gives more. After a reset it may never be called.
    */
   write(chunks: readonly Uint8Array[], taken: () => void): void;
-  /** No more bytes (a FIN), after those that were written. The other direction goes on. */
-  end(): void;
+  /**
+   * No more bytes (a FIN), after those that were written. The other direction goes on.
+   * `flushed` is called when everything, the FIN included, has left this process; after a reset it may never be.
+   */
+  end(flushed?: () => void): void;
   /** Abort, in both directions: what is on its way may be lost, and the other side sees that. */
   reset(error: DepotError): void;
 }

@@ -92,8 +92,12 @@ export class FrameConnection {
     this.#heartbeat = setInterval(() => this.#ping(), this.#options.heartbeatMs);
   }
 
-  send(frame: Uint8Array): void {
-    if (this.isOpen) this.socket.write(frame);
+  /** `sent` is called when the frame, and all before it, has left this process. */
+  send(frame: Uint8Array, sent?: () => void): void {
+    if (!this.isOpen) return;
+    this.socket.write(frame, (error?: Error | null) => {
+      if (!error) sent?.();
+    });
   }
 
   /** Sends one data frame; `sent` is called when its memory is free again and the line takes more. */

@@ -16,7 +16,7 @@ export interface ListenOptions {
 }
 
 const ANY_IPV6 = '::';
-const NO_IPV6 = ['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'];
+const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
 
 export class Listener {
   readonly #server: net.Server;
@@ -33,7 +33,7 @@ export class Listener {
     try {
       await bind(server, options.host, options.port);
     } catch (error) {
-      if (options.host !== ANY_IPV6 || !NO_IPV6.includes(errnoOf(error) ?? '')) throw describe(error, options);
+      if (options.host !== ANY_IPV6 || !NO_IPV6.has(errnoOf(error) ?? '')) throw describe(error, options);
       await bind(server, '0.0.0.0', options.port).catch((again: unknown) => {
         throw describe(again, options);
       });

@@ -28,9 +28,10 @@ class Direction implements Sink {
   }
 
   end(): void {
-    this.ended = true;
-    this.#target.end();
-    this.#onEnd();
+    this.#target.end(() => {
+      this.ended = true;
+      this.#onEnd();
+    });
   }
 
   reset(error: DepotError): void {
@@ -66,7 +67,7 @@ export class Relay implements Traffic {
     return this.#down.bytes;
   }
 
-  /** Resolves when both directions have ended: undefined, or why the stream was aborted. Never rejects. */
+  /** Resolves when both directions have ended and left this process: undefined, or why the stream was aborted. Never rejects. */
   get ended(): Promise<DepotError | undefined> {
     return this.#settle.promise;
   }

@@ -73,8 +73,10 @@ export class SocketEndpoint implements Endpoint {
     this.socket.uncork();
   }
 
-  end(): void {
-    this.socket.end();
+  end(flushed?: () => void): void {
+    this.socket.end((error?: Error | null) => {
+      if (!error) flushed?.();
+    });
   }
 
   reset(_error: DepotError): void {

@@ -129,7 +129,7 @@ export class Streams {
   }
 
   endAll(error: DepotError): void {
-    for (const id of [...this.#running.keys()]) this.end(id, error);
+    for (const id of this.#running.keys()) this.end(id, error);
   }
 
   /** Resolves as soon as nothing runs. */

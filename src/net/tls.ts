@@ -94,7 +94,7 @@ const settle = <T>(
       socket.off('close', onClose);
       socket.on('error', ignore);
       socket.destroy();
-      reject(error as Error);
+      reject(error);
     };
     const onAbort = (): void => fail(signal.reason);
     const onClose = (): void =>

@@ -38,7 +38,8 @@ export class TunnelStream implements Endpoint {
 
   #creditBytes = INITIAL_WINDOW_BYTES;
   #outgoing: Outgoing | undefined;
-  #ending = false;
+  /** Set once no more will be written: what to call when the FIN has left. */
+  #ending: (() => void) | undefined;
 
   #incoming: Uint8Array[] = [];
   #incomingBytes = 0;
@@ -82,8 +83,8 @@ export class TunnelStream implements Endpoint {
     this.#pump();
   }
 
-  end(): void {
-    this.#ending = true;
+  end(flushed: () => void = ignore): void {
+    this.#ending = flushed;
     this.#pump();
   }
 
@@ -152,13 +153,17 @@ export class TunnelStream implements Endpoint {
     this.#incomingBytes = 0;
   }
 
-  /** Sends what credit allows; `taken` is called when the last piece has left. */
   #pump(): void {
     if (this.#state === 'opening') return;
-    const outgoing = this.#outgoing;
-    while (outgoing !== undefined && outgoing === this.#outgoing && this.#creditBytes > 0) {
-      const chunk = outgoing.chunks[outgoing.index];
-      if (chunk === undefined) return;
+    if (this.#outgoing !== undefined) this.#sendAllowed(this.#outgoing);
+    else if (this.#ending !== undefined) this.#sendFin(this.#ending);
+  }
+
+  /** Sends what credit allows; `taken` is called when the last piece has left. */
+  #sendAllowed(outgoing: Outgoing): void {
+    const { chunks } = outgoing;
+    let chunk = chunks[outgoing.index];
+    while (chunk !== undefined && this.#creditBytes > 0) {
       const end = Math.min(chunk.length, outgoing.offset + this.#creditBytes, outgoing.offset + MAX_DATA_BYTES);
       const piece = chunk.subarray(outgoing.offset, end);
       this.#creditBytes -= piece.length;
@@ -166,24 +171,23 @@ export class TunnelStream implements Endpoint {
       if (end === chunk.length) {
         outgoing.index += 1;
         outgoing.offset = 0;
+        chunk = chunks[outgoing.index];
       }
-      const last = outgoing.index === outgoing.chunks.length;
-      this.#connection.sendData(this.id, piece, last ? () => this.#sent(outgoing) : ignore);
+      this.#connection.sendData(this.id, piece, chunk === undefined ? () => this.#sent(outgoing) : ignore);
     }
-    if (this.#outgoing === undefined && this.#ending) this.#sendFin();
   }
 
   #sent(outgoing: Outgoing): void {
     if (this.#outgoing !== outgoing) return;
     this.#outgoing = undefined;
     outgoing.taken();
-    if (this.#outgoing === undefined && this.#ending) this.#sendFin();
+    if (this.#outgoing === undefined && this.#ending !== undefined) this.#sendFin(this.#ending);
   }
 
-  #sendFin(): void {
-    this.#ending = false;
+  #sendFin(flushed: () => void): void {
+    this.#ending = undefined;
     if (this.isClosed) return;
-    this.#connection.send(encodeFrame(FrameType.fin, this.id));
+    this.#connection.send(encodeFrame(FrameType.fin, this.id), flushed);
     this.#move('fin-out');
   }
 

@@ -11,7 +11,7 @@ import { DepotError } from '../errors.ts';
 import { encodeJsonFrame, FrameType } from '../link/frames.ts';
 import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, SILENT } from '../log.ts';
+import { type Log, logOf, type LogOption } from '../log.ts';
 import type { Connection, Request } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
@@ -48,8 +48,8 @@ export interface ServerOptions extends Partial<ServerConfig> {
   readonly configFile?: string | undefined;
   /** Variables that stand for settings; default none. The command line hands in `process.env`. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Default: silence. */
-  readonly log?: Log;
+  /** Default: silence. A function is called once, with the configured level. */
+  readonly log?: LogOption;
 }
 
 /** What the very first start made; shown once, never again. */
@@ -74,6 +74,9 @@ const ownAddress = (): string => {
   const usable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
   return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address ?? '127.0.0.1';
 };
+
+/** Whether nobody said how this host is called, so that links carry a guess. */
+const isGuessed = ({ advertise, host }: ServerConfig): boolean => advertise === undefined && isAnyAddress(host);
 
 const advertisedHost = ({ advertise, host }: ServerConfig): string =>
   advertise ?? (isAnyAddress(host) ? ownAddress() : host);
@@ -172,7 +175,7 @@ export class DepotServer implements AsyncDisposable {
   /** Opens the home, binds every port, and runs. Rejects with a `DepotError` and leaves nothing open. */
   static async start(options: ServerOptions): Promise<DepotServer> {
     const state = openServerState(options);
-    const server = new DepotServer(state, options.log ?? SILENT);
+    const server = new DepotServer(state, logOf(options.log, state.config.logLevel));
     try {
       await server.#start();
       return server;
@@ -246,6 +249,8 @@ export class DepotServer implements AsyncDisposable {
   /** Where clients and locals reach this server, with the ports that it really has. */
   get address(): {
     readonly host: string;
+    /** Whether `host` is only this machine's first address, for want of `advertise`. */
+    readonly guessed: boolean;
     readonly socksPort: number;
     readonly controlPort: number;
     readonly tunnelPort: number;
@@ -255,6 +260,7 @@ export class DepotServer implements AsyncDisposable {
     const { socks, control, tunnel } = listeners;
     return {
       host: advertisedHost(this.#state.config),
+      guessed: isGuessed(this.#state.config),
       socksPort: socks.address.port,
       controlPort: control.address.port,
       tunnelPort: tunnel.address.port,

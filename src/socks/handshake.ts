@@ -126,5 +126,5 @@ export const readsBytes = (state: HandshakeState): boolean => TRANSITIONS[state]
 export const advance = (state: HandshakeState, event: HandshakeEvent, options: HandshakeOptions): Step => {
   const handler = TRANSITIONS[state][event.type] as Handler<typeof event.type> | undefined;
   if (handler === undefined) throw new Error(`a SOCKS handshake in state ${state} has no place for ${event.type}`);
-  return handler(event as never, options);
+  return handler(event, options);
 };

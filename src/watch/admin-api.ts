@@ -117,7 +117,8 @@ export class AdminSocket {
         );
       rmSync(file, { force: true });
     }
-    const server = http.createServer(getRequestListener(createApp(observable, administration).fetch));
+    const listener = getRequestListener(createApp(observable, administration).fetch);
+    const server = http.createServer((request, response) => void listener(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) =>
         reject(new DepotError('unusable-home', `Cannot listen on ${file}: ${messageOf(cause)}.`, { cause })),

@@ -1,0 +1,115 @@
+// Speaks to a running role through the admin socket in its home, or works on a server's home where none runs.
+
+import http from 'node:http';
+import { Home } from '../config/home.ts';
+import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
+import { offlineAdministration, openServerState } from '../server/server.ts';
+import type { StoredLocal } from '../store/store.ts';
+import type { Administration, UserInfo } from '../watch/admin-api.ts';
+import type { Status } from '../watch/status.ts';
+
+/** Nobody listens on the socket. */
+const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED']);
+
+class NotRunning extends Error {}
+
+class AdminClient implements Administration {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  status(): Promise<Status> {
+    return this.#call('GET', '/status');
+  }
+  kick(id: string): Promise<void> {
+    return this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`);
+  }
+  invite(name: string): Promise<{ link: string; expiresAt: number }> {
+    return this.#call('POST', '/invitations', { name });
+  }
+  users(): Promise<readonly UserInfo[]> {
+    return this.#call('GET', '/users');
+  }
+  addUser(user: {
+    name: string;
+    password?: string | undefined;
+    locals: readonly string[];
+  }): Promise<{ password: string }> {
+    return this.#call('POST', '/users', user);
+  }
+  setPassword(name: string, password?: string): Promise<{ password: string }> {
+    return this.#call('PUT', `/users/${encodeURIComponent(name)}/password`, { password });
+  }
+  removeUser(name: string): Promise<void> {
+    return this.#call('DELETE', `/users/${encodeURIComponent(name)}`);
+  }
+  locals(): Promise<readonly StoredLocal[]> {
+    return this.#call('GET', '/locals');
+  }
+  revokeLocal(name: string): Promise<void> {
+    return this.#call('DELETE', `/locals/${encodeURIComponent(name)}`);
+  }
+
+  /** One request; the server's errors come back as what they were. */
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const [status, text] = await this.#send(method, `/api/v1${path}`, body);
+    const answer = (text === '' ? undefined : JSON.parse(text)) as unknown;
+    if (status < 400) return answer as T;
+    const { code, message } = answer as { code: string; message: string };
+    throw new DepotError(isErrorCode(code) ? code : 'internal', message);
+  }
+
+  #send(method: string, path: string, body: unknown): Promise<readonly [number, string]> {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: this.#socketPath, method, path }, (response) => {
+        const pieces: Buffer[] = [];
+        response.on('data', (piece: Buffer) => pieces.push(piece));
+        response.on('error', reject);
+        response.on('end', () => resolve([response.statusCode ?? 0, Buffer.concat(pieces).toString()]));
+      });
+      request.on('error', (error) => reject(NOT_RUNNING.has(errnoOf(error) ?? '') ? new NotRunning() : error));
+      request.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+}
+
+/** Asks the role that runs with this home. Rejects with `not-found` where none does. */
+export const askRunning = async <T>(directory: string, ask: (client: AdminClient) => Promise<T>): Promise<T> => {
+  const home = Home.at(directory);
+  try {
+    return await ask(new AdminClient(home.socketFile));
+  } catch (error) {
+    if (!(error instanceof NotRunning)) throw error;
+    throw new DepotError(
+      'not-found',
+      `No depot runs with the home ${home.directory}. Start one, or name another home with --home DIR.`,
+    );
+  }
+};
+
+/** Administers the server of this home, through its socket while it runs and directly while it does not. */
+export const administer = async <T>(
+  directory: string,
+  work: (administration: Administration) => Promise<T>,
+): Promise<T> => {
+  const home = Home.at(directory);
+  try {
+    return await work(new AdminClient(home.socketFile));
+  } catch (error) {
+    if (!(error instanceof NotRunning)) throw error;
+  }
+  if (!home.isServer) {
+    throw new DepotError(
+      'not-found',
+      `${home.directory} is not the home of a server. Run \`depot server\` once, or name its home with --home DIR.`,
+    );
+  }
+  const state = openServerState({ home: directory, env: process.env });
+  try {
+    return await work(offlineAdministration(state));
+  } finally {
+    state.store[Symbol.dispose]();
+  }
+};

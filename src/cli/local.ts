@@ -1,0 +1,37 @@
+// depot local
+
+import { Command } from 'commander';
+import { LocalConfig } from '../config/schema.ts';
+import { DepotLocal } from '../local/local.ts';
+import { VERSION } from '../version.ts';
+import { createLog } from './log.ts';
+import { print, readStdin } from './output.ts';
+import { untilSignal } from './run.ts';
+import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+
+const COMMON = ['allow', 'logLevel'];
+
+export const localCommand = (): Command =>
+  addSettings(new Command('local'), LocalConfig, COMMON)
+    .argument('[link]', 'the join link from `depot invite`, or - to read it from standard input; needed once')
+    .summary('run the local, in the private network')
+    .description('Runs the private side: dials out to the server, and dials the apps that clients ask for.')
+    .addHelpText(
+      'after',
+      "\nExamples:\n  depot local 'depot://…'\n  depot local --allow 192.168.1.0/24:22,80 --allow '*.lan'",
+    )
+    .action(async (argument: string | undefined, options: CommonOptions & Partial<LocalConfig>) => {
+      const link = argument === '-' ? await readStdin() : argument;
+      const local = await DepotLocal.start({ ...settingsOf(options), link, env: process.env, log: createLog });
+      const { name, server, rules } = local.status();
+      print(`depot local ${VERSION}\n\n  name    ${name}\n  server  ${server}\n  rules   ${rules.join('  ')}`);
+      local.events.once('connected', (connected) => print(`\nconnected to ${connected.server} as ${connected.name}`));
+      const gaveUp = local.over.then((error) => {
+        if (error.code === 'stopped') return undefined;
+        throw error;
+      });
+      process.exitCode = await Promise.race([
+        untilSignal(local),
+        gaveUp.then(() => new Promise<never>(() => undefined)),
+      ]);
+    });

@@ -1,0 +1,39 @@
+// depot locals [revoke NAME]
+
+import { Command } from 'commander';
+import { administer } from './admin-client.ts';
+import { duration, print, printJson, table } from './output.ts';
+import { homeOption } from './settings.ts';
+
+const revokeCommand = (): Command =>
+  new Command('revoke')
+    .argument('<name>', 'the local')
+    .summary('forget the key of a local and cut its session at once')
+    .description('Forgets the key of a local and cuts its session at once. It can come back only with a new link.')
+    .addOption(homeOption())
+    .action(async (name: string, { home }: { home: string }) => {
+      await administer(home, (administration) => administration.revokeLocal(name));
+    });
+
+export const localsCommand = (): Command =>
+  new Command('locals')
+    .summary('list the locals that have joined, or revoke one')
+    .description('Lists the locals that have joined. `depot status` shows which are connected.')
+    .addOption(homeOption())
+    .option('--json', 'print JSON')
+    .addCommand(revokeCommand())
+    .action(async ({ home, json }: { home: string; json?: true }) => {
+      const locals = await administer(home, (administration) => administration.locals());
+      if (json === true) printJson(locals);
+      else
+        print(
+          table(
+            ['LOCAL', 'LAST SEEN', 'KEY'],
+            locals.map(({ name, lastSeenAt, fingerprint }) => [
+              name,
+              `${duration(Date.now() - lastSeenAt)} ago`,
+              fingerprint,
+            ]),
+          ),
+        );
+    });

@@ -1,0 +1,57 @@
+// The command line: parses, runs one command, and turns whatever goes wrong into one plain sentence and an exit code.
+
+import { Command, CommanderError } from 'commander';
+import { DepotError } from '../errors.ts';
+import { VERSION } from '../version.ts';
+import { demoCommand } from './demo.ts';
+import { inviteCommand } from './invite.ts';
+import { localCommand } from './local.ts';
+import { localsCommand } from './locals.ts';
+import { serverCommand } from './server.ts';
+import { kickCommand, statusCommand } from './status.ts';
+import { userCommand } from './user.ts';
+
+const FAILED = 1;
+const USAGE = 2;
+const LAST_WORDS_MS = 1000;
+
+const program = new Command('depot')
+  .description('Reach everything behind NAT, with the programs that you already have.')
+  .version(VERSION)
+  .showHelpAfterError('(depot --help shows what there is)');
+
+for (const make of [
+  serverCommand,
+  localCommand,
+  inviteCommand,
+  userCommand,
+  localsCommand,
+  statusCommand,
+  kickCommand,
+  demoCommand,
+]) {
+  program.addCommand(make());
+}
+
+/** Commander would exit by itself, with 1 for everything. */
+const throwInsteadOfExit = (command: Command): void => {
+  command.exitOverride();
+  command.commands.forEach(throwInsteadOfExit);
+};
+throwInsteadOfExit(program);
+
+const exitCodeOf = (error: unknown): number => {
+  // Commander has said what was wrong by the time it throws; help and version are no errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  if (!(error instanceof DepotError)) throw error;
+  process.stderr.write(`depot: ${error.message}\n`);
+  return error.code === 'invalid-argument' ? USAGE : FAILED;
+};
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+// Last words may still be on their way to a peer; they keep nobody waiting for long.
+setTimeout(() => process.exit(), LAST_WORDS_MS).unref();

@@ -1,0 +1,59 @@
+// depot server
+
+import { Command } from 'commander';
+import { ServerConfig } from '../config/schema.ts';
+import { DepotServer, type FirstStart } from '../server/server.ts';
+import { VERSION } from '../version.ts';
+import { createLog } from './log.ts';
+import { print } from './output.ts';
+import { untilSignal } from './run.ts';
+import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+
+const COMMON = ['host', 'socksPort', 'controlPort', 'tunnelPort', 'advertise', 'allowAnonymous', 'logLevel'];
+
+/** `host:port`, as it goes into a URL. */
+const at = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+
+const describeFirstStart = ({ user, password, local, link }: FirstStart, socks: string): string => `
+First start. This is shown once:
+
+  user         ${user}
+  password     ${password}
+
+  On a machine in the private network (the link is good once, for 24 hours):
+    depot local '${link}'
+
+  Then from anywhere, for a web server on that machine:
+    curl --proxy 'socks5h://${user}:${password}@${socks}' http://${local}.depot/`;
+
+const describe = (server: DepotServer): string => {
+  const { host, guessed, socksPort, controlPort, tunnelPort } = server.address;
+  const socks = at(host, socksPort);
+  const lines = [
+    `depot server ${VERSION}`,
+    '',
+    `  clients      ${socks} (SOCKS5)`,
+    `  locals       ${at(host, controlPort)}`,
+    ...(tunnelPort === controlPort ? [] : [`  tunnels      ${at(host, tunnelPort)}`]),
+    `  fingerprint  ${server.fingerprint}`,
+  ];
+  if (guessed) lines.push('', `  Links carry ${host}. If this host has a better name, start with --advertise NAME.`);
+  if (server.firstStart !== undefined) lines.push(describeFirstStart(server.firstStart, socks));
+  return lines.join('\n');
+};
+
+export const serverCommand = (): Command =>
+  addSettings(new Command('server'), ServerConfig, COMMON)
+    .summary('run the server, on a host that everybody can reach')
+    .description(
+      'Runs the public side. The first start makes its key, a user and an invitation, and prints what to paste where.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  depot server --advertise vps.example\n  depot server --host 127.0.0.1 --socks-port 1080',
+    )
+    .action(async (options: CommonOptions & Partial<ServerConfig>) => {
+      const server = await DepotServer.start({ ...settingsOf(options), env: process.env, log: createLog });
+      print(describe(server));
+      process.exitCode = await untilSignal(server);
+    });

@@ -1,0 +1,60 @@
+// The settings of a role as flags of its command, made from the schema.
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { z } from 'zod';
+import { Home } from '../config/home.ts';
+import { flagOf, kindOf } from '../config/load.ts';
+
+const integer = (text: string): number => {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('A whole number is expected.');
+  return Number(text);
+};
+
+const collect = (text: string, earlier: readonly string[] | undefined): string[] => [...(earlier ?? []), text];
+
+const optionOf = (key: string, schema: z.core.$ZodType & { readonly description?: string | undefined }): Option => {
+  const flag = flagOf(key);
+  const description = schema.description ?? '';
+  switch (kindOf(schema)) {
+    case 'boolean':
+      return new Option(flag, description);
+    case 'number':
+      return new Option(`${flag} <n>`, description).argParser(integer);
+    case 'list':
+      return new Option(`${flag} <rule>`, description).argParser(collect);
+    case 'text':
+      return new Option(`${flag} <value>`, description);
+  }
+};
+
+/** Every home-bound command has it. */
+export const homeOption = (): Option =>
+  new Option('--home <dir>', 'where everything of this role is kept')
+    .env('DEPOT_HOME')
+    .default(Home.default(), '~/.depot');
+
+/** Adds a flag for every setting; `common` ones are shown in the help, the others are there all the same. */
+export const addSettings = (command: Command, schema: z.ZodObject, common: readonly string[]): Command => {
+  command.addOption(homeOption()).option('--config <file>', 'configuration file (default: config.json in the home)');
+  for (const [key, field] of Object.entries(schema.shape)) {
+    const option = optionOf(key, field as z.core.$ZodType & { readonly description?: string });
+    command.addOption(common.includes(key) ? option : option.hideHelp());
+  }
+  return command;
+};
+
+export interface CommonOptions {
+  readonly home: string;
+  readonly config?: string;
+}
+
+/** What the command line said of settings, without the flags that are none. */
+export const settingsOf = <T extends CommonOptions>({
+  home,
+  config,
+  ...flags
+}: T): { home: string; configFile: string | undefined } & Omit<T, 'home' | 'config'> => ({
+  ...flags,
+  home,
+  configFile: config,
+});
