@@ -1,0 +1,59 @@
+// The tests drive the real programs that people use with depot. Runs before them: installs what is missing where it
+// can (Debian, as root), says in one line what to install where it cannot. Never lets a test be left out in silence.
+
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+/** What has to be there, and the Debian package that brings it. */
+const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] = [
+  ['curl', 'curl'],
+  ['ncat', 'ncat'],
+  ['git', 'git'],
+  ['ssh', 'openssh-client'],
+  ['sshd', 'openssh-server'],
+  ['proxychains4', 'proxychains4'],
+  ['transmission-daemon', 'transmission-daemon'],
+  ['transmission-remote', 'transmission-cli'],
+  ['ip', 'iproute2'],
+  ['python3', 'python3'],
+];
+/** Debian keeps daemons where an ordinary user's PATH does not look. */
+const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+const PYTHON = '/usr/bin/python3';
+
+const isExecutable = (file: string): boolean => {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const folders = [...(process.env['PATH'] ?? '').split(path.delimiter), ...SBIN];
+const find = (program: string): boolean => folders.some((folder) => isExecutable(path.join(folder, program)));
+
+const missingPackages = (): string[] => {
+  const missing = PROGRAMS.filter(([program]) => !find(program)).map(([, debianPackage]) => debianPackage);
+  const hasPySocks = spawnSync(PYTHON, ['-S', '-c', PYSOCKS_PROBE], { stdio: 'ignore' }).status === 0;
+  return hasPySocks ? missing : [...missing, 'python3-socks'];
+};
+
+/** Looks for the module without running the site's start-up code, which takes longer than all the rest. */
+const PYSOCKS_PROBE =
+  'import sys; sys.path.append("/usr/lib/python3/dist-packages"); import importlib.util as u; sys.exit(u.find_spec("socks") is None)';
+
+const missing = missingPackages();
+if (missing.length > 0 && process.getuid?.() === 0 && find('apt-get')) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = ['install', '-y', '--no-install-recommends', ...missing];
+  for (const args of [['update'], install]) spawnSync('apt-get', args, { stdio: ['ignore', 2, 2], env });
+}
+const stillMissing = missing.length > 0 ? missingPackages() : [];
+if (stillMissing.length > 0) {
+  process.stderr.write(
+    `The tests need programs that are not here; on Debian: apt-get update && apt-get install -y --no-install-recommends ${stillMissing.join(' ')}\n`,
+  );
+  process.exit(1);
+}

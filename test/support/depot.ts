@@ -1,0 +1,102 @@
+// A server and its locals for tests: homes of their own, ports of the system's choosing, all gone at the end of the scope.
+
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import {
+  createLocal,
+  createServer,
+  type DepotLocal,
+  type DepotServer,
+  type LocalOptions,
+  type ServerOptions,
+} from '../../src/index.ts';
+
+export const LOOPBACK = '127.0.0.1';
+
+/** A directory that is gone at the end of the scope. Short: a Unix socket has to fit. */
+export const tempDir = (): Disposable & { readonly path: string } => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'depot-'));
+  return { path: directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+};
+
+/** Who a client says it is; undefined for somebody who does not say. */
+export interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+type ServerSettings = Partial<ServerOptions>;
+type LocalSettings = Partial<LocalOptions>;
+
+/** Everything that a test of the whole path needs: a server, its first local, a user. */
+export class Depot implements AsyncDisposable {
+  readonly server: DepotServer;
+  readonly login: Login;
+  /** The join link of the first start, for the local called `home`. */
+  readonly firstLink: string;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(server: DepotServer, stack: AsyncDisposableStack) {
+    const { firstStart } = server;
+    if (firstStart === undefined) throw new Error('a new home has a first start');
+    this.server = server;
+    this.login = { user: firstStart.user, password: firstStart.password };
+    this.firstLink = firstStart.link;
+    this.#stack = stack;
+  }
+
+  /** A server without locals. */
+  static async server(settings: ServerSettings = {}): Promise<Depot> {
+    const stack = new AsyncDisposableStack();
+    const home = stack.use(tempDir()).path;
+    const server = await createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, ...settings });
+    stack.use(server);
+    return new Depot(server, stack);
+  }
+
+  /** A server, and one local called `home` that is connected. */
+  static async pair(server: ServerSettings = {}, local: LocalSettings = {}): Promise<Depot & { local: DepotLocal }> {
+    const depot = await Depot.server(server);
+    try {
+      return Object.assign(depot, { local: await depot.join(depot.firstLink, local) });
+    } catch (error) {
+      await depot[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get socksPort(): number {
+    return this.server.address.socksPort;
+  }
+
+  /** Starts a local with this link and waits until the server has it. */
+  async join(link: string, settings: LocalSettings = {}): Promise<DepotLocal> {
+    const home = settings.home ?? this.#stack.use(tempDir()).path;
+    const up = once(this.server.events, 'localUp');
+    const local = this.#stack.use(await createLocal({ ...settings, home, link }));
+    await Promise.race([up, local.over.then((error) => Promise.reject(error))]);
+    return local;
+  }
+
+  /** Invites and joins a local of this name. */
+  async addLocal(name: string, settings: LocalSettings = {}): Promise<DepotLocal> {
+    const { link } = await this.server.administration.invite(name);
+    return this.join(link, settings);
+  }
+
+  async addUser(name: string, locals: readonly string[] = []): Promise<Login> {
+    const { password } = await this.server.administration.addUser({ name, locals });
+    return { user: name, password };
+  }
+
+  /** `socks5h://USER:PASSWORD@HOST:PORT`, as curl likes it. */
+  proxyUrl({ user, password }: Login = this.login): string {
+    return `socks5h://${encodeURIComponent(user)}:${password}@${LOOPBACK}:${this.socksPort}`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}

@@ -1,0 +1,115 @@
+// Runs programs as a user would: their output as text, their exit code, and nothing left running.
+
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface RunOptions {
+  /** What the program reads from stdin; nothing by default. */
+  readonly input?: string | Uint8Array;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+export interface Finished {
+  /** Exit code; 128 and the signal's number where a signal ended it, as in a shell. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program that would wait for ever is a failed test, not a hung one. */
+const LONGEST_MS = 30_000;
+/** Debian keeps daemons where an ordinary user's PATH does not look. */
+const PATH = `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`;
+/** Proxy settings of the machine that runs the tests are none of theirs. */
+const NO_PROXIES = Object.fromEntries(
+  ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'].flatMap((name) => [
+    [name, undefined],
+    [name.toUpperCase(), undefined],
+  ]),
+);
+
+/** A running program. Killed at the end of the scope where it still runs. */
+export class Program implements AsyncDisposable {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly #name: string;
+  readonly #finished: Promise<Finished>;
+  stdout = '';
+  stderr = '';
+
+  constructor(command: string, args: readonly string[], { input, env, cwd }: RunOptions = {}) {
+    this.#name = `${command} ${args.join(' ')}`;
+    this.child = spawn(command, args, { cwd, env: { ...process.env, ...NO_PROXIES, PATH, LC_ALL: 'C', ...env } });
+    this.child.stdin.on('error', () => undefined);
+    this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.#finished = this.#finish();
+    this.#finished.catch(() => undefined);
+    if (input !== undefined) this.child.stdin.end(input);
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Resolves when it has ended. */
+  get finished(): Promise<Finished> {
+    return this.#finished;
+  }
+
+  /** Waits until its output (of both kinds) matches. Rejects, with all of the output, when it ends before. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+      if (match !== null) return match;
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        throw new Error(`${this.#name} ended without saying ${pattern}:\n${this.stdout}\n${this.stderr}`);
+      }
+      const woken = Promise.withResolvers<void>();
+      const wake = (): void => woken.resolve();
+      this.child.stdout.once('data', wake);
+      this.child.stderr.once('data', wake);
+      this.child.once('close', wake);
+      const timer = setTimeout(
+        () => woken.reject(new Error(`${this.#name} never said ${pattern}:\n${this.stdout}\n${this.stderr}`)),
+        LONGEST_MS,
+      );
+      await woken.promise.finally(() => {
+        clearTimeout(timer);
+        this.child.stdout.off('data', wake);
+        this.child.stderr.off('data', wake);
+        this.child.off('close', wake);
+      });
+    }
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<Finished> {
+    this.child.kill(signal);
+    return this.#finished;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.#finished.catch(() => undefined);
+  }
+
+  async #finish(): Promise<Finished> {
+    const [code, signal] = (await once(this.child, 'close')) as [number | null, NodeJS.Signals | null];
+    return { code: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15), stdout: this.stdout, stderr: this.stderr };
+  }
+}
+
+/** Runs a program to its end. */
+export const run = async (command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> => {
+  await using program = new Program(command, args, { input: '', ...options });
+  const timer = setTimeout(() => program.child.kill('SIGKILL'), LONGEST_MS);
+  return program.finished.finally(() => clearTimeout(timer));
+};
+
+/** curl, quiet but for its errors, through a proxy. */
+export const curl = (proxy: string, ...args: readonly string[]): Promise<Finished> =>
+  run('curl', ['-sS', '--disable', '-m', '20', '-x', proxy, ...args]);
