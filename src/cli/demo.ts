@@ -43,7 +43,7 @@ const demo = async (): Promise<number> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-demo-'));
   await using cleanup = new AsyncDisposableStack();
   cleanup.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const log = createLog('warn');
+  const log = createLog('error');
   const app = cleanup.adopt(await startApp(), (running) => {
     running.close();
     running.closeAllConnections();
@@ -62,6 +62,7 @@ const demo = async (): Promise<number> => {
   });
   const { port } = app.address() as net.AddressInfo;
   const proxy = `socks5h://${firstStart.user}:${firstStart.password}@${HOST}:${server.address.socksPort}`;
+  const self = [process.execPath, process.argv[1] ?? ''].map((file) => path.relative(process.cwd(), file)).join(' ');
   print(`depot demo ${VERSION}: a server, a local called ${firstStart.local} and a small web app, all on this machine.
 
   server   ${HOST}:${server.address.socksPort} for clients, ${HOST}:${server.address.controlPort} for locals
@@ -71,12 +72,13 @@ const demo = async (): Promise<number> => {
 Try, in another terminal:
 
   curl --proxy '${proxy}' http://${firstStart.local}.depot:${port}/
-  npx depot status --home ${home}
+  ${self} status --home ${home}
 
 Ctrl-C ends it and leaves nothing behind.`);
-  return untilSignal({
+  return await untilSignal({
     stop: async (options) => {
-      await Promise.all([local.stop(options), server.stop(options)]);
+      await local.stop(options);
+      await server.stop(options);
     },
   });
 };

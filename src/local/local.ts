@@ -218,9 +218,12 @@ export class DepotLocal implements AsyncDisposable {
       failures += 1;
       const retryInMs = pauseMs(failures, TURNED_AWAY.has(error.code), this.#config, Math.random());
       // The same failure again and again is news once; a server may be away for weeks.
-      const tell = error.message === told ? this.#log.debug : this.#log.warn;
+      const level = error.message === told ? 'debug' : 'warn';
       told = error.message;
-      tell({ event: 'disconnected', code: error.code }, `not connected: ${error.message}; trying again and again`);
+      this.#log[level](
+        { event: 'disconnected', code: error.code },
+        `not connected: ${error.message}; trying again and again`,
+      );
       this.events.emit('disconnected', { error, retryInMs });
       await sleep(retryInMs, undefined, { signal }).catch(() => undefined);
     }
