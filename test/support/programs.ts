@@ -107,7 +107,11 @@ export class Program implements AsyncDisposable {
 export const run = async (command: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> => {
   await using program = new Program(command, args, { input: '', ...options });
   const timer = setTimeout(() => program.child.kill('SIGKILL'), LONGEST_MS);
-  return program.finished.finally(() => clearTimeout(timer));
+  try {
+    return await program.finished;
+  } finally {
+    clearTimeout(timer);
+  }
 };
 
 /** curl, quiet but for its errors, through a proxy. */
