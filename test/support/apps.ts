@@ -59,6 +59,7 @@ export class App implements AsyncDisposable {
 export const collect = async (socket: net.Socket): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.resume();
   await once(socket, 'end');
   return Buffer.concat(chunks);
 };
