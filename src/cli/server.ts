@@ -9,7 +9,16 @@ import { print } from './output.ts';
 import { untilSignal } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
-const COMMON = ['host', 'socksPort', 'controlPort', 'tunnelPort', 'advertise', 'allowAnonymous', 'logLevel'];
+const COMMON = [
+  'host',
+  'socksHost',
+  'socksPort',
+  'controlPort',
+  'tunnelPort',
+  'advertise',
+  'allowAnonymous',
+  'logLevel',
+];
 
 /** `host:port`, as it goes into a URL. */
 const at = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);

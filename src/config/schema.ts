@@ -2,12 +2,11 @@
 // Flags, variables and keys of the file are all made from here.
 
 import { z } from 'zod';
+import { INITIAL_WINDOW_BYTES } from '../link/frames.ts';
 
 const port = z.int().min(0).max(65535);
 const milliseconds = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
   z.int().min(1).max(86_400_000).default(byDefault).describe(what);
-const bytes = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
-  z.int().min(65_536).default(byDefault).describe(what);
 
 const MIB = 1024 * 1024;
 
@@ -21,12 +20,26 @@ const shared = {
   heartbeatMs: milliseconds('how often each side of a connection asks for a sign of life', 10_000),
   deadAfterMs: milliseconds('silence after which the other side counts as gone', 24_000),
   drainMs: milliseconds('how long running streams may take to end after SIGTERM', 30_000),
-  windowMaxBytes: bytes('how far the window of one stream may grow', 8 * MIB),
-  windowBudgetBytes: bytes('how much all grown windows may hold together', 256 * MIB),
+  windowMaxBytes: z
+    .int()
+    .min(INITIAL_WINDOW_BYTES)
+    .max(1024 * MIB)
+    .default(8 * MIB)
+    .describe('how far the window of one stream may grow'),
+  windowBudgetBytes: z
+    .int()
+    .min(0)
+    .default(256 * MIB)
+    .describe('how much all grown windows may hold together'),
 };
 
 export const ServerConfig = z.strictObject({
   host: z.string().min(1).default('::').describe('address that clients and locals reach, :: for all'),
+  socksHost: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('address that clients reach, where it is another one (default: the host)'),
   socksPort: port.default(8864).describe('port for clients (SOCKS5)'),
   controlPort: port.default(8964).describe('port for locals'),
   tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),

@@ -2,6 +2,7 @@
 //   depot://INVITATION@HOST:PORT/NAME#FINGERPRINT
 
 import { DepotError } from '../errors.ts';
+import { localName } from './messages.ts';
 
 export interface JoinLink {
   readonly host: string;
@@ -13,7 +14,7 @@ export interface JoinLink {
   readonly invitation: string;
 }
 
-const LINK = /^depot:\/\/([\w-]{20,})@(\[[0-9a-fA-F:.]+\]|[^\s:/@#[\]]+):(\d{1,5})\/([a-z0-9-]{1,63})#([\w-]{43})$/;
+const LINK = /^depot:\/\/([\w-]{20,100})@(\[[\da-f:.]+\]|[\w.-]+):(\d{1,5})\/([^#]+)#([\w-]{43})$/i;
 
 export const formatJoinLink = ({ host, port, name, fingerprint, invitation }: JoinLink): string => {
   const authority = host.includes(':') ? `[${host}]` : host;
@@ -22,15 +23,9 @@ export const formatJoinLink = ({ host, port, name, fingerprint, invitation }: Jo
 
 /** Throws `invalid-argument` without ever repeating the secret. */
 export const parseJoinLink = (text: string): JoinLink => {
-  const match = LINK.exec(text.trim());
-  const [, invitation, authority, port, name, fingerprint] = match ?? [];
-  if (
-    invitation === undefined ||
-    authority === undefined ||
-    name === undefined ||
-    fingerprint === undefined ||
-    Number(port) > 65535
-  ) {
+  const [, invitation, authority, port, name, fingerprint] = LINK.exec(text.trim()) ?? [];
+  const isWhole = invitation !== undefined && authority !== undefined && fingerprint !== undefined;
+  if (!isWhole || !localName.safeParse(name).success || Number(port) < 1 || Number(port) > 65535) {
     const why = text.startsWith('depot://')
       ? 'it is cut off or changed; a shell needs it in single quotes'
       : 'it does not begin with depot://';
@@ -39,5 +34,11 @@ export const parseJoinLink = (text: string): JoinLink => {
       `This is no join link: ${why}. Make a new one with \`depot invite NAME\` on the server.`,
     );
   }
-  return { host: authority.replace(/^\[|\]$/g, ''), port: Number(port), name, fingerprint, invitation };
+  return {
+    host: authority.replace(/^\[|\]$/g, ''),
+    port: Number(port),
+    name: localName.parse(name),
+    fingerprint,
+    invitation,
+  };
 };

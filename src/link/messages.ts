@@ -9,7 +9,11 @@ export const PROTOCOL_VERSIONS: readonly number[] = [1];
 const host = z.string().min(1).max(255);
 const port = z.int().min(0).max(65535);
 const address = z.object({ host, port });
-const sentence = z.string().max(1000);
+/** For logs and terminals: nothing in it may steer them. */
+const sentence = z
+  .string()
+  .max(1000)
+  .transform((text) => text.replaceAll(/\p{Cc}/gu, ' '));
 
 /** The name of a local: a DNS label, for it is one in `NAME.depot`. */
 export const localName = z
@@ -36,7 +40,12 @@ export const Hello = z.discriminatedUnion('purpose', [
 export type Hello = z.infer<typeof Hello>;
 
 /** The server's answer on a control connection. */
-export const Welcome = z.object({ version: z.int(), name: localName, software: z.string().max(100), tunnelPort: port });
+export const Welcome = z.object({
+  version: z.int(),
+  name: localName,
+  software: z.string().max(100),
+  tunnelPort: port.optional(),
+});
 export type Welcome = z.infer<typeof Welcome>;
 
 /** Why a connection or a stream ends: goodbye, refused and reset. */

@@ -4,18 +4,18 @@
 import { DepotError } from '../errors.ts';
 
 /**
- * `opening`: asked for, not answered. `open`: both directions run. `local-ended`: we sent our FIN.
- * `remote-ended`: theirs came. `closed`: nothing more may come or go.
+ * `opening`: asked for, not answered. `open`: both directions run. `fin-sent`: we sent our FIN.
+ * `fin-received`: theirs came. `closed`: nothing more may come or go.
  */
-export type StreamState = 'opening' | 'open' | 'local-ended' | 'remote-ended' | 'closed';
+export type StreamState = 'opening' | 'open' | 'fin-sent' | 'fin-received' | 'closed';
 
 export type StreamEvent = 'opened' | 'refused' | 'data-in' | 'fin-in' | 'fin-out' | 'reset';
 
 const TRANSITIONS: Readonly<Record<StreamState, Readonly<Partial<Record<StreamEvent, StreamState>>>>> = {
   'opening': { opened: 'open', refused: 'closed', reset: 'closed' },
-  'open': { 'data-in': 'open', 'fin-in': 'remote-ended', 'fin-out': 'local-ended', 'reset': 'closed' },
-  'local-ended': { 'data-in': 'local-ended', 'fin-in': 'closed', 'reset': 'closed' },
-  'remote-ended': { 'fin-out': 'closed', 'reset': 'closed' },
+  'open': { 'data-in': 'open', 'fin-in': 'fin-received', 'fin-out': 'fin-sent', 'reset': 'closed' },
+  'fin-sent': { 'data-in': 'fin-sent', 'fin-in': 'closed', 'reset': 'closed' },
+  'fin-received': { 'fin-out': 'closed', 'reset': 'closed' },
   'closed': {},
 };
 

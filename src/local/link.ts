@@ -69,7 +69,15 @@ export class Link implements FrameSink {
           () => control,
           FrameType.welcome,
           Welcome,
-          (welcome) => arrival.resolve(new Link(control, welcome, options)),
+          (welcome) => {
+            if (!PROTOCOL_VERSIONS.includes(welcome.version)) {
+              throw new DepotError(
+                'version-mismatch',
+                `the server chose version ${welcome.version} of the protocol, which we do not speak`,
+              );
+            }
+            arrival.resolve(new Link(control, welcome, options));
+          },
         ),
         heartbeat,
       );
@@ -130,7 +138,7 @@ export class Link implements FrameSink {
       this.#ended.signal,
     );
     try {
-      const socket = await dialServer(this.#options, this.welcome.tunnelPort, limit.signal);
+      const socket = await dialServer(this.#options, this.welcome.tunnelPort ?? this.#options.port, limit.signal);
       const hello: Hello = { purpose: 'tunnel', id };
       const connection = new FrameConnection(socket, NOTHING_YET, heartbeat);
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));

@@ -208,10 +208,13 @@ export class DepotLocal implements AsyncDisposable {
     // The constructor returns first, so that nobody misses an event.
     await Promise.resolve();
     for (;;) {
-      const error = await this.#session(signal, () => {
+      const startedMs = performance.now();
+      const error = await this.#session(signal);
+      // A session that lasted was a success; one that ended at once was not, or two holders of one key would fight for ever.
+      if (performance.now() - startedMs > this.#config.reconnectMaxMs) {
         failures = 0;
         told = undefined;
-      });
+      }
       if (signal.aborted) return error;
       if (this.#fallsBack(error)) continue;
       if (FATAL.has(error.code)) return error;
@@ -230,10 +233,9 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   /** One session, to its end. Resolves with why it ended or never began. */
-  async #session(signal: AbortSignal, onWelcome: () => void): Promise<DepotError> {
+  async #session(signal: AbortSignal): Promise<DepotError> {
     try {
       const link = await this.#connect(signal);
-      onWelcome();
       const error = await link.closed;
       this.#link = undefined;
       this.#reconnects += 1;
@@ -271,7 +273,12 @@ export class DepotLocal implements AsyncDisposable {
     const { name } = link.welcome;
     if (this.#invitation !== undefined) {
       this.#membership = { ...membershipOf(this.#invitation), name };
-      saveMembership(this.#home, this.#membership);
+      try {
+        saveMembership(this.#home, this.#membership);
+      } catch (error) {
+        link.close(new DepotError('stopped', 'this local cannot keep what it has joined'));
+        throw error;
+      }
       this.#invitation = undefined;
     }
     const server = formatAddress(target);

@@ -1,12 +1,12 @@
 // Where this local has joined: what it remembers of its server, in its home.
 
-import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import type { Home } from '../config/home.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import type { JoinLink } from '../link/join-link.ts';
 import { localName } from '../link/messages.ts';
+import { digestOfSecret } from '../net/identity.ts';
 
 const Membership = z.object({
   host: z.string(),
@@ -19,18 +19,16 @@ const Membership = z.object({
 });
 export type Membership = z.infer<typeof Membership>;
 
-const digestOf = (invitation: string): string => createHash('sha256').update(invitation).digest('base64url');
-
 export const membershipOf = ({ host, port, fingerprint, name, invitation }: JoinLink): Membership => ({
   host,
   port,
   fingerprint,
   name,
-  invitationDigest: digestOf(invitation),
+  invitationDigest: digestOfSecret(invitation),
 });
 
 export const wasJoinedWith = (membership: Membership, { invitation }: JoinLink): boolean =>
-  membership.invitationDigest === digestOf(invitation);
+  membership.invitationDigest === digestOfSecret(invitation);
 
 export const loadMembership = ({ linkFile }: Home): Membership | undefined => {
   if (!existsSync(linkFile)) return undefined;

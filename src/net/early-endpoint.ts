@@ -84,8 +84,9 @@ export class EarlyEndpoint implements Endpoint {
       return;
     }
     this.#passing = true;
+    const ended = this.#ended;
     this.#release();
-    if (this.#ended) sink.end();
+    if (ended) sink.end();
   }
 
   #arrived(chunks: readonly Uint8Array[], taken: () => void): void {

@@ -21,7 +21,7 @@ export interface HeartbeatOptions {
   readonly deadAfterMs: number;
 }
 
-/** The payload of a ping: when it was sent, as a float64. */
+/** The payload of a ping: its number, as a float64. */
 const PING_BYTES = 8;
 /** So much is read from one connection before others get their turn. */
 const TURN_BYTES = 256 * 1024;
@@ -45,6 +45,8 @@ export class FrameConnection {
   #turnBytes = 0;
   #yielding = false;
   #pongWaits = false;
+  #pings = 0;
+  #pingAtMs = 0;
   #roundTripMs: number | undefined;
 
   /** Begins to read at once; frames go to `sink` until `handOver` names another. */
@@ -53,7 +55,9 @@ export class FrameConnection {
     this.#sink = sink;
     this.#options = options;
     this.#reader = new FrameReader({
-      data: (stream, bytes) => this.#sink.data(stream, bytes),
+      data: (stream, bytes) => {
+        if (this.#error === undefined) this.#sink.data(stream, bytes);
+      },
       frame: (type, stream, payload) => this.#onFrame(type, stream, payload),
     });
     socket.setNoDelay(true);
@@ -168,6 +172,7 @@ export class FrameConnection {
   }
 
   #onFrame(type: FrameType, stream: number, payload: Uint8Array): void {
+    if (this.#error !== undefined) return;
     if (type === FrameType.ping) this.#pong(payload);
     else if (type === FrameType.pong) this.#onPong(payload);
     else if (type === FrameType.goodbye) this.#die(errorOf(parseMessage(Failure, payload)));
@@ -175,8 +180,10 @@ export class FrameConnection {
   }
 
   #ping(): void {
+    this.#pings += 1;
+    this.#pingAtMs = performance.now();
     const payload = new Uint8Array(PING_BYTES);
-    new DataView(payload.buffer).setFloat64(0, performance.now());
+    new DataView(payload.buffer).setFloat64(0, this.#pings);
     this.send(encodeFrame(FrameType.ping, 0, payload));
   }
 
@@ -192,8 +199,8 @@ export class FrameConnection {
 
   #onPong(payload: Uint8Array): void {
     if (payload.length !== PING_BYTES) throw new DepotError('protocol-violation', `a pong of ${payload.length} bytes`);
-    const sample = performance.now() - new DataView(payload.buffer, payload.byteOffset).getFloat64(0);
-    if (!(sample >= 0)) return;
+    if (new DataView(payload.buffer, payload.byteOffset).getFloat64(0) !== this.#pings) return;
+    const sample = performance.now() - this.#pingAtMs;
     this.#roundTripMs = this.#roundTripMs === undefined ? sample : this.#roundTripMs + (sample - this.#roundTripMs) / 4;
   }
 

@@ -38,6 +38,9 @@ export const peerFingerprint = (socket: tls.TLSSocket): string | undefined => {
   return certificate && fingerprintOf(spkiOf(certificate.publicKey));
 };
 
+/** What is kept of a secret of 256 random bits: it needs no slow hash. */
+export const digestOfSecret = (secret: string): string => createHash('sha256').update(secret).digest('base64url');
+
 const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'der' });
 
 const fingerprintOf = (spki: Buffer): string => createHash('sha256').update(spki).digest('base64url');

@@ -4,7 +4,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { DepotError, dialError, errnoOf } from '../errors.ts';
-import { dial, type Resolve } from './dial.ts';
+import { dial, orAborted, type Resolve } from './dial.ts';
 import { type Identity, peerFingerprint } from './identity.ts';
 
 /** AES-128-GCM is the fastest where there is hardware for it, which is nearly everywhere. */
@@ -68,7 +68,7 @@ export class TlsDialer {
   }
 
   async dial({ host, port, fingerprint, resolve, signal }: DialTlsOptions): Promise<tls.TLSSocket> {
-    const hosts = await resolve(host);
+    const hosts = await orAborted(resolve(host), signal);
     const { socket } = await dial(hosts, port, { signal, open: (address) => ({ socket: net.connect(address) }) });
     // rejectUnauthorized: as above, the fingerprint counts, and it is checked before anything is sent.
     const secure = tls.connect({ socket, secureContext: this.#context, rejectUnauthorized: false });
@@ -103,7 +103,7 @@ const settle = <T>(
       fail(
         errnoOf(error)?.startsWith('E') === true && !errnoOf(error)?.startsWith('ERR_')
           ? dialError(error, 'TLS handshake')
-          : new DepotError('protocol-violation', `the TLS handshake failed: ${error.message}`, { cause: error }),
+          : new DepotError('protocol-violation', `the TLS handshake failed: ${reasonOf(error)}`, { cause: error }),
       );
     socket.once('error', onError);
     socket.once('close', onClose);
@@ -121,5 +121,8 @@ const settle = <T>(
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort);
   });
+
+/** OpenSSL's message has its source lines in it; its reason is what a person needs. */
+const reasonOf = (error: Error & { readonly reason?: string }): string => error.reason ?? error.message;
 
 const ignore = (): void => undefined;

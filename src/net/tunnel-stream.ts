@@ -187,8 +187,12 @@ export class TunnelStream implements Endpoint {
   #sendFin(flushed: () => void): void {
     this.#ending = undefined;
     if (this.isClosed) return;
-    this.#connection.send(encodeFrame(FrameType.fin, this.id), flushed);
-    this.#move('fin-out');
+    // Only a FIN that has left ends our direction: if the line dies first, the stream was aborted, and says so.
+    this.#connection.send(encodeFrame(FrameType.fin, this.id), () => {
+      if (this.isClosed) return;
+      this.#move('fin-out');
+      flushed();
+    });
   }
 
   #scheduleFlush(): void {

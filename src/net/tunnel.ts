@@ -148,13 +148,14 @@ export class Tunnel implements FrameSink {
     switch (type) {
       case FrameType.opened: {
         const { bound } = parseMessage(Opened, payload);
+        const asked = this.#asked(id, type);
         stream.opened();
-        this.#opening.get(id)?.resolve(bound);
+        asked.resolve(bound);
         return;
       }
       case FrameType.refused:
+        this.#asked(id, type).reject(errorOf(parseMessage(Failure, payload)));
         stream.refused();
-        this.#opening.get(id)?.reject(errorOf(parseMessage(Failure, payload)));
         return;
       case FrameType.fin:
         stream.receiveFin();
@@ -179,6 +180,14 @@ export class Tunnel implements FrameSink {
     return stream;
   }
 
+  /** The request that this frame answers; only who asked can be answered. */
+  #asked(id: number, type: FrameType): PromiseWithResolvers<Address> {
+    const asked = this.#opening.get(id);
+    if (asked === undefined)
+      throw new DepotError('protocol-violation', `${frameName(type)} for stream ${id}, which we did not ask for`);
+    return asked;
+  }
+
   #abort(id: number, stream: TunnelStream, error: DepotError): void {
     this.#opening.get(id)?.reject(error);
     this.#accepting.get(id)?.abort(error);
@@ -187,7 +196,7 @@ export class Tunnel implements FrameSink {
   }
 
   #lost(error: DepotError): void {
-    const lost = new DepotError('local-lost', `the tunnel was lost: ${error.message}`, { cause: error });
+    const lost = new DepotError('connection-lost', `the tunnel was lost: ${error.message}`, { cause: error });
     for (const [id, stream] of this.#streams) this.#abort(id, stream, lost);
   }
 }

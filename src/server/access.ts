@@ -3,7 +3,6 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DepotError } from '../errors.ts';
 import type { Authenticate } from '../entry/entry.ts';
 import type { Store, StoredUser } from '../store/store.ts';
 import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
@@ -55,20 +54,25 @@ export class Access {
       remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
       return true;
     }
-    const failures = (this.#penalties.get(source)?.failures ?? 0) + 1;
+    const failures = this.#failures(source) + 1;
     remember(this.#penalties, source, { failures, atMs: performance.now() }, PENALTY_ENTRIES);
     return false;
   };
 
-  #penaltyMs(source: string): number {
+  /** Failures in a row that are not forgiven yet. */
+  #failures(source: string): number {
     const penalty = this.#penalties.get(source);
-    if (penalty === undefined || performance.now() - penalty.atMs > FORGIVEN_AFTER_MS) return 0;
-    return Math.min(PENALTY_MS * 2 ** (penalty.failures - 1), LONGEST_PENALTY_MS);
+    return penalty === undefined || performance.now() - penalty.atMs > FORGIVEN_AFTER_MS ? 0 : penalty.failures;
+  }
+
+  #penaltyMs(source: string): number {
+    const failures = this.#failures(source);
+    return failures === 0 ? 0 : Math.min(PENALTY_MS * 2 ** (failures - 1), LONGEST_PENALTY_MS);
   }
 
   async #verify(password: string, hash: string): Promise<boolean> {
     if (this.#hashing >= CONCURRENT_HASHES) {
-      if (this.#waiting.length >= WAITING_HASHES) throw new DepotError('not-allowed', 'too many logins at once');
+      if (this.#waiting.length >= WAITING_HASHES) return false;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {
       this.#hashing += 1;
@@ -95,8 +99,13 @@ export class Access {
 }
 
 /** An IPv6 user has a whole /64 to come from. */
-const sourceOf = (from: string): string =>
-  from.includes(':') ? (from.split('::')[0]?.split(':').slice(0, 4).join(':') ?? from) : from;
+const sourceOf = (from: string): string => {
+  if (!from.includes(':')) return from;
+  const [head = '', tail = ''] = from.split('::');
+  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
+  const zeros = Array<string>(8 - groups(head).length - groups(tail).length).fill('0');
+  return [...groups(head), ...zeros, ...groups(tail)].slice(0, 4).join(':');
+};
 
 const remember = <T>(map: Map<string, T>, key: string, value: T, limit: number): void => {
   map.delete(key);

@@ -1,10 +1,11 @@
 // What an operator can do to a server's state. Works on the store, so it is the same whether the server runs or not;
 // a running server is told through the hooks.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { DepotError } from '../errors.ts';
 import { formatJoinLink } from '../link/join-link.ts';
 import { localName } from '../link/messages.ts';
+import { digestOfSecret } from '../net/identity.ts';
 import type { Store, StoredLocal } from '../store/store.ts';
 import type { Administration, UserInfo } from '../watch/admin-api.ts';
 import { generatePassword, hashPassword } from './passwords.ts';
@@ -22,9 +23,6 @@ const INVITATION_BYTES = 32;
 /** RFC 1929 has one byte for each length; `NAME+LOCAL` has to fit as well. */
 const MAX_USER_NAME = 128;
 const MAX_PASSWORD_BYTES = 255;
-
-/** Secrets of 256 random bits need no slow hash. */
-export const digestOf = (invitation: string): string => createHash('sha256').update(invitation).digest('base64url');
 
 const checkLocalName = (name: string): void => {
   const result = localName.safeParse(name);
@@ -65,7 +63,7 @@ export class StoreAdministration implements Administration {
     const { store, linkTarget, invitationMs } = this.#options;
     const invitation = randomBytes(INVITATION_BYTES).toString('base64url');
     const expiresAt = Date.now() + invitationMs;
-    store.addInvitation(digestOf(invitation), name, expiresAt);
+    store.addInvitation(digestOfSecret(invitation), name, expiresAt);
     return { link: formatJoinLink({ ...linkTarget, name, invitation }), expiresAt };
   }
 

@@ -54,7 +54,12 @@ export class LinkDoor {
           Hello,
           (hello) => {
             done();
-            onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
+            try {
+              onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
+            } catch (error) {
+              onTurnedAway(from, messageOf(error));
+              throw error;
+            }
           },
         ),
         heartbeat,

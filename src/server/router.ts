@@ -37,6 +37,7 @@ export const splitUser = (username: string): NamedRoute => {
 const splitHost = (host: string): { local: string; host: string } | undefined => {
   if (!host.endsWith(SUFFIX)) return undefined;
   const labels = host.slice(0, -SUFFIX.length).split('.');
+  if (labels.includes('')) throw new DepotError('malformed-request', `${host} has an empty label`);
   const local = labels.pop() ?? '';
   return { local, host: labels.length === 0 ? OWN_LOOPBACK : labels.join('.') };
 };

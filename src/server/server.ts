@@ -7,14 +7,14 @@ import { Home } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
 import { ServerConfig } from '../config/schema.ts';
 import { Entry } from '../entry/entry.ts';
-import { DepotError } from '../errors.ts';
+import { DepotError, messageOf } from '../errors.ts';
 import { encodeJsonFrame, FrameType } from '../link/frames.ts';
 import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
 import type { Connection, Request } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
-import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
+import { digestOfSecret, generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
@@ -24,7 +24,7 @@ import { SOFTWARE, VERSION } from '../version.ts';
 import { AdminSocket, type Administration } from '../watch/admin-api.ts';
 import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
-import { digestOf, StoreAdministration } from './administration.ts';
+import { StoreAdministration } from './administration.ts';
 import { type Caller, LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
 import { type Route, route, splitUser } from './router.ts';
@@ -187,27 +187,26 @@ export class DepotServer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { config, store, home } = this.#state;
-    const { host, socksPort, controlPort } = config;
+    const { host, socksHost = host, socksPort, controlPort } = config;
     const isNew = store.isEmpty();
     if (!isNew) this.#requireSomebody(store);
     const control = await Listener.listen(
       { host, port: controlPort, purpose: 'control', flag: '--control-port' },
-      (socket) => void this.#door.serve(socket),
+      (socket) => this.#watch(this.#door.serve(socket)),
     );
     const tunnelPort = config.tunnelPort ?? control.address.port;
     const tunnel =
       tunnelPort === control.address.port
         ? control
-        : await Listener.listen(
-            { host, port: tunnelPort, purpose: 'tunnel', flag: '--tunnel-port' },
-            (socket) => void this.#door.serve(socket),
+        : await Listener.listen({ host, port: tunnelPort, purpose: 'tunnel', flag: '--tunnel-port' }, (socket) =>
+            this.#watch(this.#door.serve(socket)),
           ).catch((error: unknown) => {
             control.close();
             throw error;
           });
     const socks = await Listener.listen(
-      { host, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' },
-      (socket) => void this.#entry.serve(socket),
+      { host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' },
+      (socket) => this.#watch(this.#entry.serve(socket)),
     ).catch((error: unknown) => {
       control.close();
       tunnel.close();
@@ -215,14 +214,21 @@ export class DepotServer implements AsyncDisposable {
     });
     this.#listeners = { socks, control, tunnel };
     this.#administration = this.#administrationFor(control.address.port);
-    if (isNew) this.firstStart = await this.#firstStart(this.#administration);
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
+    if (isNew) this.firstStart = await this.#firstStart(this.#administration);
+  }
+
+  /** One connection must never take the others with it, whatever we did not foresee. */
+  #watch(serving: Promise<void>): void {
+    serving.catch((error: unknown) =>
+      this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`),
+    );
   }
 
   /** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
   #requireSomebody(store: Store): void {
-    const { host, allowAnonymous } = this.#state.config;
-    if (allowAnonymous || isLoopbackHost(host) || store.users().length > 0) return;
+    const { host, socksHost = host, allowAnonymous } = this.#state.config;
+    if (allowAnonymous || isLoopbackHost(socksHost) || store.users().length > 0) return;
     throw new DepotError(
       'invalid-config',
       'There are no users, so nobody could use this server. Make one with `depot user add NAME`, or let everybody in with --allow-anonymous.',
@@ -314,8 +320,7 @@ export class DepotServer implements AsyncDisposable {
   /** Ends a stream by its number, or the session of a local by its name. Throws `not-found`. */
   kick(id: string): void {
     const error = new DepotError('stopped', 'ended by the operator');
-    const done = /^\d+$/.test(id) ? this.#streams.end(Number(id), error) : this.#registry.end(id, error);
-    if (!done)
+    if (!this.#streams.end(Number(id), error) && !this.#registry.end(id, error))
       throw new DepotError(
         'not-found',
         `There is no stream and no connected local ${id}. \`depot status\` shows what there is.`,
@@ -376,7 +381,10 @@ export class DepotServer implements AsyncDisposable {
       );
     }
     const name = this.#admit(caller, hello.invitation);
-    const welcome: Welcome = { version, name, software: SOFTWARE, tunnelPort: this.address.tunnelPort };
+    const { controlPort, tunnelPort } = this.address;
+    // One port for both may have another number where local dials it (port forwarding), so it is not named then.
+    const ownPort = tunnelPort === controlPort ? {} : { tunnelPort };
+    const welcome: Welcome = { version, name, software: SOFTWARE, ...ownPort };
     connection.send(encodeJsonFrame(FrameType.welcome, 0, welcome));
     const { config } = this.#state;
     const { fingerprint, from } = caller;
@@ -404,7 +412,7 @@ export class DepotServer implements AsyncDisposable {
         'this server does not know this local, or has revoked it; join with a new link from `depot invite`',
       );
     }
-    const taken = store.takeInvitation(digestOf(invitation), Date.now());
+    const taken = store.takeInvitation(digestOfSecret(invitation), Date.now());
     if (taken.kind === 'valid') {
       if (known !== undefined && known.name !== taken.name) {
         this.#registry.end(known.name, new DepotError('replaced', `local ${known.name} is called ${taken.name} now`));
@@ -453,7 +461,10 @@ export class DepotServer implements AsyncDisposable {
     const { store } = this.#state;
     const names = user === undefined ? undefined : splitUser(user);
     const known = (): string[] => store.locals().map(({ name }) => name);
-    const chosen = route(destination, names?.local, (names && store.user(names.user)?.locals) ?? [], {
+    const stored = names && store.user(names.user);
+    if (names !== undefined && stored === undefined)
+      throw new DepotError('not-allowed', `there is no user ${names.user} any more`);
+    const chosen = route(destination, names?.local, stored?.locals ?? [], {
       all: known,
       known: (name) => known().includes(name),
       connected: (name) => this.#registry.get(name) !== undefined,

@@ -106,7 +106,8 @@ export const decodeAddress = (bytes: Uint8Array, offset: number): AddressDecoded
       kind: 'malformed',
       why: length === 0 ? 'an empty host name' : 'a host name with characters that no name has',
     };
-  return address(canonicalHost(name), end);
+  const host = canonicalHost(name);
+  return host === '' ? { kind: 'malformed', why: 'a host name of nothing but a dot' } : address(host, end);
 };
 
 /** Writes ATYP, ADDR and PORT. A name is cut to the 255 bytes that the field can hold. */
