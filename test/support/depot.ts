@@ -71,12 +71,15 @@ export class Depot implements AsyncDisposable {
     return this.server.address.socksPort;
   }
 
-  /** Starts a local with this link and waits until the server has it. */
+  /** Starts a local with this link and waits until both sides know that it is connected. */
   async join(link: string, settings: LocalSettings = {}): Promise<DepotLocal> {
     const home = settings.home ?? this.#stack.use(tempDir()).path;
     const up = once(this.server.events, 'localUp');
     const local = this.#stack.use(await createLocal({ ...settings, home, link }));
-    await Promise.race([up, local.over.then((error) => Promise.reject(error))]);
+    await Promise.race([
+      Promise.all([up, once(local.events, 'connected')]),
+      local.over.then((error) => Promise.reject(error)),
+    ]);
     return local;
   }
 

@@ -1,0 +1,199 @@
+// Strangers at the control port: no key, no sense, no patience. They are shown out; users notice nothing.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { App, ending } from '../support/apps.ts';
+import { Depot, LOOPBACK } from '../support/depot.ts';
+import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { handshake, openStream } from '../support/socks-client.ts';
+
+const HANDSHAKE_MS = 700;
+
+let depot: Depot;
+let echo: App;
+before(async () => {
+  depot = await Depot.pair({ handshakeMs: HANDSHAKE_MS });
+  echo = await App.echo();
+});
+after(async () => {
+  await echo[Symbol.asyncDispose]();
+  await depot[Symbol.asyncDispose]();
+});
+
+const knock = (identity = newIdentity()): Promise<LinkClient> =>
+  LinkClient.connect(depot.server.address.controlPort, identity);
+
+const tcp = async (...bytes: readonly Uint8Array[]): Promise<net.Socket> => {
+  const socket = net.connect({ host: LOOPBACK, port: depot.server.address.controlPort, allowHalfOpen: true });
+  await once(socket, 'connect');
+  for (const piece of bytes) socket.write(piece);
+  return socket;
+};
+
+const clientHello = Buffer.from('160301', 'hex');
+
+describe('who says something wrong is closed at once, with a reason once there is TLS', () => {
+  const strangers: readonly (readonly [string, string | undefined, (client: LinkClient) => void])[] = [
+    ['an unknown key', 'unknown-local', (client) => client.send(Type.hello, 0, controlHello())],
+    [
+      'a made-up invitation',
+      'invitation-invalid',
+      (client) => client.send(Type.hello, 0, controlHello('A'.repeat(43))),
+    ],
+    [
+      'no version in common',
+      'version-mismatch',
+      (client) => client.send(Type.hello, 0, controlHello(undefined, [999])),
+    ],
+    [
+      'a tunnel of nobody',
+      'protocol-violation',
+      (client) => client.send(Type.hello, 0, { purpose: 'tunnel', id: 'x' }),
+    ],
+    ['another first frame', 'protocol-violation', (client) => client.send(Type.open, 1, {})],
+    ['data first', 'protocol-violation', (client) => client.send(Type.data, 1, Buffer.from('data'))],
+    ['no JSON', 'protocol-violation', (client) => client.send(Type.hello, 0, Buffer.from('{'))],
+    ['the wrong JSON', 'protocol-violation', (client) => client.send(Type.hello, 0, { purpose: 'everything' })],
+    ['no text', 'protocol-violation', (client) => client.send(Type.hello, 0, Buffer.from([0xff, 0xfe]))],
+    ['an unknown frame', 'protocol-violation', (client) => client.send(0x7f, 0, {})],
+    ['a frame over its cap', 'protocol-violation', (client) => client.send(Type.hello, 0, Buffer.alloc(20_000, 'x'))],
+    ['HTTP', 'protocol-violation', (client) => void client.socket.write('GET / HTTP/1.1\r\nHost: depot\r\n\r\n')],
+  ];
+  for (const [what, code, act] of strangers) {
+    test(what, async () => {
+      using client = await knock();
+      act(client);
+      assert.equal(await client.turnedAway(), code);
+    });
+  }
+
+  test('TLS without a key of its own', async () => {
+    using client = await LinkClient.connect(depot.server.address.controlPort);
+    assert.equal(await client.turnedAway(), undefined);
+  });
+
+  test('no TLS', async () => {
+    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.from([5, 1, 0]), Buffer.alloc(70_000)]) {
+      await ending(await tcp(bytes));
+    }
+  });
+
+  test('an invitation that was tried in vain is still good for its local', async () => {
+    const { link } = await depot.server.administration.invite('late');
+    using client = await knock();
+    client.send(Type.hello, 0, controlHello(`${invitationOf(link)}x`));
+    assert.equal(await client.turnedAway(), 'invitation-invalid');
+    using invited = await knock();
+    invited.send(Type.hello, 0, controlHello(invitationOf(link)));
+    assert.equal(jsonOf(await invited.next(Type.welcome))['name'], 'late');
+  });
+});
+
+test('who says nothing is closed by the deadline, while requests of users go on', { timeout: 15_000 }, async () => {
+  const { socksPort, login } = depot;
+  const idle = Array.from({ length: 60 }, () => tcp());
+  const half = Array.from({ length: 60 }, () => tcp(clientHello));
+  const garbage = Array.from({ length: 60 }, () => tcp(randomBytes(1000)));
+  const silent = Array.from({ length: 20 }, () => knock());
+  const closed = Promise.all([
+    ...[...idle, ...half, ...garbage].map(async (socket) => ending(await socket)),
+    ...silent.map(async (client) => (await client).turnedAway()),
+  ]);
+  const gone = new AbortController();
+  void closed.then(() => gone.abort());
+  let requests = 0;
+  while (!gone.signal.aborted) {
+    const client = await openStream({ socksPort, login, host: 'home.depot', port: echo.port });
+    client.end('hello');
+    assert.equal(await ending(client), 'fin');
+    requests += 1;
+  }
+  assert.ok(requests > 0, 'there were requests meanwhile');
+  assert.ok((await closed).includes('timed-out'), 'who came as far as TLS was told why');
+});
+
+describe('a tunnel belongs to the local that was asked for it, once', () => {
+  /** A local by hand: joined, and asked for its tunnels. */
+  const join = async (
+    name: string,
+  ): Promise<{ control: LinkClient; ids: readonly string[]; identity: ReturnType<typeof newIdentity> }> => {
+    const { link } = await depot.server.administration.invite(name);
+    const identity = newIdentity();
+    const control = await knock(identity);
+    control.send(Type.hello, 0, controlHello(invitationOf(link)));
+    await control.next(Type.welcome);
+    const { type, ids } = jsonOf(await control.next(Type.control));
+    assert.equal(type, 'tunnels');
+    return { control, ids: ids as string[], identity };
+  };
+  const bring = async (identity: ReturnType<typeof newIdentity>, id = ''): Promise<LinkClient> => {
+    const tunnel = await knock(identity);
+    tunnel.send(Type.hello, 0, { purpose: 'tunnel', id });
+    return tunnel;
+  };
+
+  test('ids are long, and all different', async () => {
+    const { control, ids } = await join('ids');
+    using _ = control;
+    assert.ok(ids.length > 1);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const id of ids) assert.ok(Buffer.from(id, 'base64url').length >= 16, id);
+  });
+
+  test('an id that was used is refused, and the tunnel that it made goes on', async () => {
+    const { control, ids, identity } = await join('twice');
+    using _ = control;
+    using tunnel = await bring(identity, ids[0]);
+    await tunnel.next(Type.ping);
+    using again = await bring(identity, ids[0]);
+    assert.equal(await again.turnedAway(), 'protocol-violation');
+    const { socksPort, login } = depot;
+    const asking = handshake({ socksPort, login, host: 'twice.depot', port: 4242 });
+    const open = await tunnel.next(Type.open);
+    assert.deepEqual(jsonOf(open)['destination'], { host: 'localhost', port: 4242 });
+    control.socket.destroy();
+    const [wire, { reply }] = await asking;
+    wire[Symbol.dispose]();
+    assert.equal(reply, 1, 'the local is gone before it answered');
+  });
+
+  test('an id is of no use to another key', async () => {
+    const { control, ids, identity } = await join('mine');
+    const other = await join('yours');
+    using _ = control;
+    using __ = other.control;
+    using thief = await bring(other.identity, ids[0]);
+    assert.equal(await thief.turnedAway(), 'protocol-violation');
+    using stranger = await bring(newIdentity(), ids[0]);
+    assert.equal(await stranger.turnedAway(), 'protocol-violation');
+    using owner = await bring(identity, ids[0]);
+    await owner.next(Type.ping);
+  });
+
+  test('ids end with the session that they were made for', async () => {
+    const { control, ids, identity } = await join('gone');
+    const down = once(depot.server.events, 'localDown');
+    control.socket.destroy();
+    await down;
+    using late = await bring(identity, ids[0]);
+    assert.equal(await late.turnedAway(), 'protocol-violation');
+  });
+});
+
+test('an id expires', async () => {
+  await using other = await Depot.server({ tunnelIdMs: 50 });
+  const identity = newIdentity();
+  const { controlPort } = other.server.address;
+  using control = await LinkClient.connect(controlPort, identity);
+  control.send(Type.hello, 0, controlHello(invitationOf(other.firstLink)));
+  await control.next(Type.welcome);
+  const { ids } = jsonOf(await control.next(Type.control));
+  // New ids come when the old ones are too old.
+  await control.next(Type.control);
+  using late = await LinkClient.connect(controlPort, identity);
+  late.send(Type.hello, 0, { purpose: 'tunnel', id: (ids as string[])[0] });
+  assert.equal(await late.turnedAway(), 'protocol-violation');
+});
