@@ -37,8 +37,8 @@ export const FrameType = {
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-/** The most that one data frame carries. */
-export const MAX_DATA_BYTES = 256 * 1024;
+/** The most that one data frame carries: with its header it fills sixteen TLS records of 16 KiB to the last byte. */
+export const MAX_DATA_BYTES = 256 * 1024 - HEADER_BYTES;
 
 /** The most that any other frame carries. */
 export const MAX_MESSAGE_BYTES = 16 * 1024;

@@ -1,10 +1,15 @@
 // Credit windows: how much a sender may send before the receiver has passed it on.
 // A receiver's window starts small and doubles while its reader keeps up; a stopped reader holds little. Pure.
 
+import { BufferPool } from './buffer-pool.ts';
 import { INITIAL_WINDOW_BYTES } from './frames.ts';
 
-/** Bounds what all grown windows of a process may hold together. Hand the same one to every stream. */
+/**
+ * What the streams of a process share: a bound for all grown windows together, and the buffers that arriving bytes are
+ * gathered in. Hand the same one to every stream.
+ */
 export class WindowBudget {
+  readonly pool = new BufferPool();
   #freeBytes: number;
 
   constructor(limitBytes: number) {

@@ -12,6 +12,7 @@ import {
   HEADER_BYTES,
   writeHeader,
 } from '../link/frames.ts';
+import { readTls } from './private-reads.ts';
 import { errorOf, Failure, failureOf, parseMessage } from '../link/messages.ts';
 
 export interface HeartbeatOptions {
@@ -61,7 +62,7 @@ export class FrameConnection {
       frame: (type, stream, payload) => this.#onFrame(type, stream, payload),
     });
     socket.setNoDelay(true);
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    readTls(socket, (bytes) => this.#onData(bytes));
     socket.on('end', () => this.#die(new DepotError('connection-lost', 'the other side closed the connection')));
     socket.on('error', (error) => {
       this.#error ??= new DepotError('connection-lost', `the connection broke (${errnoOf(error) ?? error.message})`, {
@@ -145,7 +146,7 @@ export class FrameConnection {
     this.#closing.resolve(this.#error ?? new DepotError('connection-lost', 'the connection broke'));
   }
 
-  #onData(bytes: Buffer): void {
+  #onData(bytes: Uint8Array): void {
     this.#lastHeardMs = performance.now();
     if (this.#error !== undefined) return;
     try {

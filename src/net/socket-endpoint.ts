@@ -4,11 +4,12 @@
 import net from 'node:net';
 import { DepotError, errnoOf } from '../errors.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
+import { acceptWithOnread } from './private-reads.ts';
 
 /** Idle and small streams all read into this one buffer; what came is copied out before the callback returns. */
 const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
 /** A stream that fills the scratch buffer gets a buffer of its own, and nothing is copied any more. */
-const OWN_BUFFER_BYTES = 256 * 1024;
+const OWN_BUFFER_BYTES = 256 * 1024 - 8;
 /** So many reads below a quarter of the scratch buffer in a row give the own buffer back. */
 const SMALL_READS = 32;
 
@@ -50,7 +51,7 @@ export class SocketEndpoint implements Endpoint {
 
   /** Takes over a socket from a server with `pauseOnConnect` and `allowHalfOpen`. */
   static accept(accepted: net.Socket): SocketEndpoint {
-    return new SocketEndpoint((onread) => wrapHandle(accepted, onread) ?? withoutOnread(accepted, onread));
+    return new SocketEndpoint((onread) => acceptWithOnread(accepted, onread));
   }
 
   readInto(sink: Sink): void {
@@ -121,30 +122,3 @@ export class SocketEndpoint implements Endpoint {
     );
   }
 }
-
-/**
- * A new socket around the accepted one's handle, the only way to `onread` for accepted sockets. It is not public API,
- * so whatever is not as expected means undefined, and the accepted socket is used as it is.
- */
-const wrapHandle = (accepted: net.Socket, onread: net.OnReadOpts): net.Socket | undefined => {
-  const holder = accepted as unknown as { _handle?: { useUserBuffer?: unknown } | null };
-  const handle = holder._handle;
-  if (typeof handle?.useUserBuffer !== 'function') return undefined;
-  holder._handle = null;
-  return new net.Socket({
-    handle,
-    onread,
-    allowHalfOpen: true,
-    pauseOnCreate: true,
-  } as unknown as net.SocketConstructorOpts);
-};
-
-/** Feeds `onread` from the `data` events of an ordinary socket, in pieces that fit the buffers. */
-const withoutOnread = (socket: net.Socket, onread: net.OnReadOpts): net.Socket =>
-  socket.pause().on('data', (data: Buffer) => {
-    const buffer = typeof onread.buffer === 'function' ? onread.buffer() : onread.buffer;
-    const piece = data.subarray(0, buffer.length);
-    buffer.set(piece);
-    onread.callback(piece.length, buffer);
-    if (piece.length < data.length) socket.unshift(data.subarray(piece.length));
-  });

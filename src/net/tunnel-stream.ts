@@ -15,6 +15,7 @@ import { nextStreamState, type StreamEvent, type StreamState } from '../link/str
 import { ReceiveWindow, type WindowOptions } from '../link/window.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 import type { FrameConnection } from './frame-connection.ts';
+import { Gather } from './gather.ts';
 
 /** The most that a sender may have been granted at once; more is a broken or hostile peer. */
 const MAX_CREDIT_BYTES = 2 ** 31;
@@ -41,8 +42,8 @@ export class TunnelStream implements Endpoint {
   /** Set once no more will be written: what to call when the FIN has left. */
   #ending: (() => void) | undefined;
 
-  #incoming: Uint8Array[] = [];
-  #incomingBytes = 0;
+  readonly #incoming: Gather;
+  #delivering: readonly Uint8Array[] = [];
   #deliveringBytes = 0;
   #flushScheduled = false;
   #finArrived = false;
@@ -57,6 +58,7 @@ export class TunnelStream implements Endpoint {
     this.id = id;
     this.#connection = connection;
     this.#window = new ReceiveWindow(windows, performance.now());
+    this.#incoming = new Gather(windows.budget.pool);
     this.#onClosed = onClosed;
   }
 
@@ -113,7 +115,6 @@ export class TunnelStream implements Endpoint {
     if (!this.#window.received(bytes.length))
       throw new DepotError('protocol-violation', 'more data than the window allows');
     this.#incoming.push(bytes);
-    this.#incomingBytes += bytes.length;
     this.#scheduleFlush();
   }
 
@@ -149,8 +150,7 @@ export class TunnelStream implements Endpoint {
 
   #forget(): void {
     this.#outgoing = undefined;
-    this.#incoming = [];
-    this.#incomingBytes = 0;
+    this.#incoming.take();
   }
 
   #pump(): void {
@@ -206,12 +206,10 @@ export class TunnelStream implements Endpoint {
 
   #deliver(): void {
     if (this.#sink === undefined || this.#deliveringBytes > 0) return;
-    if (this.#incomingBytes > 0) {
-      const chunks = this.#incoming;
-      this.#deliveringBytes = this.#incomingBytes;
-      this.#incoming = [];
-      this.#incomingBytes = 0;
-      this.#sink.write(chunks, this.#delivered);
+    if (this.#incoming.bytes > 0) {
+      this.#deliveringBytes = this.#incoming.bytes;
+      this.#delivering = this.#incoming.take();
+      this.#sink.write(this.#delivering, this.#delivered);
     } else if (this.#finArrived && !this.#finDelivered) {
       this.#finDelivered = true;
       this.#sink.end();
@@ -220,6 +218,8 @@ export class TunnelStream implements Endpoint {
 
   readonly #delivered = (): void => {
     const bytes = this.#deliveringBytes;
+    this.#incoming.recycle(this.#delivering);
+    this.#delivering = [];
     this.#deliveringBytes = 0;
     if (!this.isClosed && !this.#finArrived) {
       const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);

@@ -1,0 +1,246 @@
+// npm run bench: depot and its peers on the same jobs, by the same client, against the same app, in turn (A B C A B C …).
+// Prints medians as a Markdown table and keeps all figures as JSON.
+//   npm run bench -- [--rounds 5] [--only depot,direct] [--scenarios bulk,requests,ping,idle,start] [--out FILE]
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { type Contestant, CONTESTANTS, freePort, isThere, type Running, startDepot } from './contestants.ts';
+import type { Figures, Job } from './load.ts';
+import { cpuSeconds, residentKib } from './processes.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string' },
+    scenarios: { type: 'string', default: 'bulk,requests,ping,idle,start' },
+    out: { type: 'string' },
+  },
+});
+
+/** A job without its target, which every contestant fills in. */
+type Work = Job extends infer J
+  ? J extends unknown
+    ? Omit<J, 'socksPort' | 'appPort' | 'user' | 'password'>
+    : never
+  : never;
+
+interface Scenario {
+  readonly group: string;
+  readonly name: string;
+  readonly work: Work;
+  /** What the processor time is divided by, and how that is called. */
+  readonly per?: { readonly unit: string; readonly of: number };
+  readonly rounds?: number;
+}
+
+const GB = 1e9;
+const bulk = (name: string, direction: 'down' | 'up' | 'both', streams: number): Scenario => ({
+  group: 'bulk',
+  name,
+  work: { kind: 'bulk', direction, streams, bytes: Math.round(GB / streams) },
+  per: { unit: 'cpuSecondsPerGb', of: direction === 'both' ? 2 : 1 },
+});
+const requests = (concurrency: number, count: number): Scenario => ({
+  group: 'requests',
+  name: `requests, ${concurrency} at a time`,
+  work: { kind: 'requests', concurrency, count },
+  per: { unit: 'cpuMsPerRequest', of: count / 1000 },
+});
+
+const SCENARIOS: readonly Scenario[] = [
+  bulk('1 stream down', 'down', 1),
+  bulk('1 stream up', 'up', 1),
+  bulk('8 streams down', 'down', 8),
+  bulk('8 streams up', 'up', 8),
+  bulk('4 streams both ways', 'both', 4),
+  requests(1, 500),
+  requests(16, 3000),
+  requests(128, 3000),
+  { group: 'ping', name: 'ping alone', work: { kind: 'ping', streams: 0, pings: 300 } },
+  { group: 'ping', name: 'ping beside 1 bulk stream', work: { kind: 'ping', streams: 1, pings: 300 } },
+  { group: 'ping', name: 'ping beside 8 bulk streams', work: { kind: 'ping', streams: 8, pings: 300 } },
+  { group: 'idle', name: '9000 idle streams', work: { kind: 'idle', streams: 9000 }, rounds: 1 },
+];
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+
+const firstLine = async (child: ChildProcess): Promise<string> => {
+  if (child.stdout === null) throw new Error('a child without output');
+  for await (const line of createInterface({ input: child.stdout })) return line;
+  throw new Error('the process ended without a word');
+};
+
+const spawnNode = (file: string): ChildProcess =>
+  spawn(process.execPath, [path.join(import.meta.dirname, file)], { stdio: ['pipe', 'pipe', 'inherit'] });
+
+const pidsOf = ({ processes }: Running): number[] => Object.values(processes).flatMap(({ pid }) => pid ?? []);
+
+/** One job in a fresh load generator; with the contestant's memory while an idle job holds its streams. */
+const measure = async (scenario: Scenario, running: Running): Promise<Figures> => {
+  const before = cpuSeconds(pidsOf(running));
+  const memory = (): Record<string, number> => {
+    const roles = Object.entries(running.processes).flatMap(([role, { pid }]) =>
+      pid === undefined ? [] : [[role, residentKib(pid)] as const],
+    );
+    return Object.fromEntries(roles);
+  };
+  const empty = memory();
+  const load = spawnNode('load.ts');
+  try {
+    load.stdin?.write(`${JSON.stringify({ ...running.target, ...scenario.work })}\n`);
+    const limit = AbortSignal.timeout(180_000);
+    limit.addEventListener('abort', () => load.kill('SIGKILL'));
+    const figures = JSON.parse(await firstLine(load)) as Figures;
+    const { per, work } = scenario;
+    const used = cpuSeconds(pidsOf(running)) - before;
+    const kib =
+      work.kind === 'idle'
+        ? Object.entries(memory()).map(([role, now]) => [
+            `${role}KibPerStream`,
+            (now - (empty[role] ?? 0)) / work.streams,
+          ])
+        : [];
+    return { ...figures, ...(per && { [per.unit]: used / per.of }), ...Object.fromEntries(kib) };
+  } finally {
+    load.kill('SIGKILL');
+  }
+};
+
+/** How long until depot listens, and until the first byte has come through a server and a local that were just started. */
+const measureStart = async (appPort: number): Promise<Figures> => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'depot-bench-'));
+  const [socksPort, controlPort] = [await freePort(), await freePort()];
+  const ports = ['--host', '127.0.0.1', '--socks-port', String(socksPort), '--control-port', String(controlPort)];
+  const home = (role: string): string[] => ['--home', path.join(directory, role)];
+  const started = performance.now();
+  const server = await startDepot(['server', ...home('server'), ...ports], /curl/);
+  const listeningMs = performance.now() - started;
+  const [link] = /depot:\/\/[^']+/.exec(server.output) ?? [''];
+  const [, password] = /password\s+(\S+)/.exec(server.output) ?? [];
+  const joined = performance.now();
+  const local = await startDepot(['local', ...home('local'), link], /connected to/);
+  execFileSync('curl', [
+    '-sS',
+    '-o',
+    '/dev/null',
+    '--max-time',
+    '10',
+    '--http0.9',
+    '-x',
+    `socks5h://owner:${password}@127.0.0.1:${socksPort}`,
+    '-X',
+    'D',
+    `http://127.0.0.1:${appPort}/`,
+  ]);
+  const firstByteMs = performance.now() - joined;
+  server.child.kill('SIGKILL');
+  local.child.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+  return { listeningMs, firstByteMs };
+};
+
+const format = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+
+type Results = Record<string, Record<string, Record<string, number>>>;
+
+const markdown = (results: Results, names: readonly string[]): string => {
+  const lines: string[] = [];
+  for (const [scenario, byContestant] of Object.entries(results)) {
+    const units = [...new Set(Object.values(byContestant).flatMap((figures) => Object.keys(figures)))].filter(
+      (unit) => unit !== 'seconds',
+    );
+    lines.push(`### ${scenario}`, '', `| | ${units.join(' | ')} |`, `| --- |${' ---: |'.repeat(units.length)}`);
+    for (const name of names) {
+      const figures = byContestant[name];
+      if (figures !== undefined)
+        lines.push(
+          `| ${name} | ${units.map((unit) => (figures[unit] === undefined ? '–' : format(figures[unit]))).join(' | ')} |`,
+        );
+    }
+    lines.push('');
+  }
+  return lines.join('\n');
+};
+
+const main = async (): Promise<void> => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'depot-bench-'));
+  const app = spawnNode('app.ts');
+  const { port: appPort } = JSON.parse(await firstLine(app)) as { port: number };
+  const wanted = options.only?.split(',');
+  const chosen = CONTESTANTS.filter(
+    ({ name, needs }) => (wanted === undefined || wanted.includes(name)) && needs.every(isThere),
+  );
+  const running = new Map<Contestant, Running>();
+  const raw: Record<string, Record<string, Figures[]>> = {};
+  try {
+    for (const contestant of chosen) {
+      const place = path.join(directory, contestant.name.replaceAll(/\W+/g, '-'));
+      mkdirSync(place, { mode: 0o700 });
+      const started = await contestant.start(place, appPort);
+      running.set(contestant, {
+        ...started,
+        target: { ...started.target, appPort: started.target.appPort || appPort },
+      });
+    }
+    const groups = options.scenarios.split(',');
+    for (const scenario of SCENARIOS.filter(({ group }) => groups.includes(group))) {
+      const figures: Record<string, Figures[]> = {};
+      const rounds = Math.min(Number(options.rounds), scenario.rounds ?? Number(options.rounds));
+      // The first round warms up and does not count, unless it is the only one.
+      for (let round = rounds === 1 ? 1 : 0; round <= rounds; round += 1) {
+        for (const [{ name }, contestant] of running) {
+          const result = await measure(scenario, contestant).catch((error: unknown) => {
+            process.stderr.write(`${scenario.name}, ${name}: ${String(error)}\n`);
+          });
+          if (round > 0 && result !== undefined) (figures[name] ??= []).push(result);
+        }
+      }
+      raw[scenario.name] = figures;
+      process.stderr.write(`${scenario.name}: done\n`);
+    }
+    if (groups.includes('start')) {
+      const starts: Figures[] = [];
+      for (let round = 0; round < Number(options.rounds); round += 1) starts.push(await measureStart(appPort));
+      raw['start'] = { depot: starts };
+    }
+  } finally {
+    for (const { processes } of running.values()) for (const child of Object.values(processes)) child.kill('SIGKILL');
+    app.kill('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  }
+  const results: Results = {};
+  for (const [scenario, byContestant] of Object.entries(raw)) {
+    results[scenario] = Object.fromEntries(
+      Object.entries(byContestant).map(([name, rounds]) => {
+        const units = Object.keys(rounds[0] ?? {});
+        return [
+          name,
+          Object.fromEntries(units.map((unit) => [unit, median(rounds.map((figures) => figures[unit] ?? Number.NaN))])),
+        ];
+      }),
+    );
+  }
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    kernel: release(),
+    node: process.version,
+    rounds: Number(options.rounds),
+  };
+  process.stdout.write(
+    `${markdown(
+      results,
+      chosen.map(({ name }) => name),
+    )}\n`,
+  );
+  if (options.out !== undefined)
+    writeFileSync(options.out, `${JSON.stringify({ machine, medians: results, raw }, null, 1)}\n`);
+};
+
+await main();
