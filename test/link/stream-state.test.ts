@@ -8,9 +8,9 @@ const EVENTS: readonly StreamEvent[] = ['opened', 'refused', 'data-in', 'fin-in'
 /** The whole table, in the order of EVENTS; `-` is a violation. */
 const TABLE: Readonly<Record<StreamState, readonly (StreamState | '-')[]>> = {
   'opening': ['open', 'closed', '-', '-', '-', 'closed'],
-  'open': ['-', '-', 'open', 'remote-ended', 'local-ended', 'closed'],
-  'local-ended': ['-', '-', 'local-ended', 'closed', '-', 'closed'],
-  'remote-ended': ['-', '-', '-', '-', 'closed', 'closed'],
+  'open': ['-', '-', 'open', 'fin-received', 'fin-sent', 'closed'],
+  'fin-sent': ['-', '-', 'fin-sent', 'closed', '-', 'closed'],
+  'fin-received': ['-', '-', '-', '-', 'closed', 'closed'],
   'closed': ['-', '-', '-', '-', '-', '-'],
 };
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { argon2Sync, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { DepotError } from '../../src/errors.ts';
 import { Access } from '../../src/server/access.ts';
 import { hashPassword } from '../../src/server/passwords.ts';
 import { Store } from '../../src/store/store.ts';
@@ -103,15 +103,11 @@ describe('whoever guesses', () => {
     assert.equal(await access.authenticate(ALICE, '2001:db8:1:3::1', IMPATIENT), true);
   });
 
-  it(
-    'is one in such a network however its addresses are abbreviated',
-    { todo: 'only 64 bits without zeros' },
-    async (t) => {
-      const { access } = setUp(t);
-      assert.equal(await access.authenticate(WRONG, '2001:db8::1', IMPATIENT), false);
-      await assert.rejects(access.authenticate(ALICE, '2001:db8:0:0:1::', IMPATIENT), hadToWait);
-    },
-  );
+  it('is one in such a network however its addresses are abbreviated', async (t) => {
+    const { access } = setUp(t);
+    assert.equal(await access.authenticate(WRONG, '2001:db8::1', IMPATIENT), false);
+    await assert.rejects(access.authenticate(ALICE, '2001:db8:0:0:1::', IMPATIENT), hadToWait);
+  });
 
   it('is forgiven once the password was right', async (t) => {
     const { access } = setUp(t);
@@ -133,14 +129,16 @@ describe('a flood of logins', () => {
     );
   });
 
-  it('is turned away beyond what may wait, with a refusal and not with a crash', async (t) => {
+  it('is turned away beyond what may wait, at once and without a crash', async (t) => {
     const { access, store } = setUp(t);
     // A hash that costs next to nothing, for this is about the queue.
-    store.setPasswordHash('alice', `argon2id$8$1$${'A'.repeat(22)}$${'A'.repeat(43)}`);
+    const nonce = randomBytes(16);
+    const cost = { parallelism: 1, tagLength: 32, memory: 8, passes: 1 };
+    const hash = argon2Sync('argon2id', { message: ALICE.password, nonce, ...cost });
+    store.setPasswordHash('alice', `argon2id$8$1$${nonce.toString('base64url')}$${hash.toString('base64url')}`);
     const logins = Array.from({ length: 210 }, (_, index) => access.authenticate(ALICE, `192.0.2.${index}`, NEVER));
-    const outcomes = await Promise.allSettled(logins);
-    const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
-    assert.equal(refused.length, 8);
-    for (const { reason } of refused) assert.ok(reason instanceof DepotError && reason.code === 'not-allowed');
+    const outcomes = await Promise.all(logins);
+    assert.equal(outcomes.filter(Boolean).length, 202);
+    assert.equal(outcomes.slice(202).includes(true), false);
   });
 });
