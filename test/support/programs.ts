@@ -21,13 +21,18 @@ export interface Finished {
 const LONGEST_MS = 30_000;
 /** Debian keeps daemons where an ordinary user's PATH does not look. */
 const PATH = `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`;
-/** Proxy settings of the machine that runs the tests are none of theirs. */
-const NO_PROXIES = Object.fromEntries(
-  ['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'].flatMap((name) => [
-    [name, undefined],
-    [name.toUpperCase(), undefined],
-  ]),
-);
+/** Settings of the machine that runs the tests are none of theirs. */
+const NEUTRAL: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(
+    Object.keys(process.env)
+      .filter((name) => /_proxy$|^DEPOT_|^GIT_|^NODE_/i.test(name))
+      .map((name) => [name, undefined]),
+  ),
+  PATH,
+  LC_ALL: 'C',
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+};
 
 /** A running program. Killed at the end of the scope where it still runs. */
 export class Program implements AsyncDisposable {
@@ -39,7 +44,7 @@ export class Program implements AsyncDisposable {
 
   constructor(command: string, args: readonly string[], { input, env, cwd }: RunOptions = {}) {
     this.#name = `${command} ${args.join(' ')}`;
-    this.child = spawn(command, args, { cwd, env: { ...process.env, ...NO_PROXIES, PATH, LC_ALL: 'C', ...env } });
+    this.child = spawn(command, args, { cwd, env: { ...process.env, ...NEUTRAL, ...env } });
     this.child.stdin.on('error', () => undefined);
     this.child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;

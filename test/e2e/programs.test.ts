@@ -1,0 +1,284 @@
+// The programs that people really use, each against a real app behind a local, and each once more with a dead proxy:
+// what works without the proxy proves nothing.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import { userInfo } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { SocksClient } from 'socks';
+import { App, collect } from '../support/apps.ts';
+import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { curl, type Finished, Program, run } from '../support/programs.ts';
+
+interface Proxy {
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** The proxy looks names up. */
+  readonly url: string;
+}
+
+const proxyAt = (port: number, { user, password }: { user: string; password: string }): Proxy => ({
+  port,
+  user,
+  password,
+  url: `socks5h://${user}:${password}@${LOOPBACK}:${port}`,
+});
+
+let depot: Depot;
+let live: Proxy;
+let dead: Proxy;
+let files: ReturnType<typeof tempDir>;
+/** Answers with what it was asked. */
+let web: App;
+before(async () => {
+  files = tempDir();
+  depot = await Depot.pair();
+  live = proxyAt(depot.socksPort, depot.login);
+  dead = proxyAt(await App.closedPort(), depot.login);
+  web = await App.listen((socket) => {
+    socket.once('data', (bytes: Buffer) => {
+      const body = `you said ${bytes.toString().split('\r\n')[0]}`;
+      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+    });
+  });
+});
+after(async () => {
+  await web[Symbol.asyncDispose]();
+  await depot[Symbol.asyncDispose]();
+  files[Symbol.dispose]();
+});
+
+/** Runs a program through the proxy, then through a dead one, which has to fail. Returns what the first run printed. */
+const throughProxy = async (start: (proxy: Proxy) => Promise<Finished>): Promise<string> => {
+  const { code, stdout, stderr } = await start(live);
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  const control = await start(dead);
+  assert.notEqual(control.code, 0, 'it works without the proxy, too');
+  return stdout;
+};
+
+const ncatArguments = ({ port, user, password }: Proxy): string[] => [
+  '--proxy',
+  `${LOOPBACK}:${port}`,
+  '--proxy-type',
+  'socks5',
+  '--proxy-auth',
+  `${user}:${password}`,
+  '--proxy-dns',
+  'remote',
+];
+
+test('curl, by name and by address', async () => {
+  for (const host of ['home.depot', LOOPBACK]) {
+    const stdout = await throughProxy(({ url }) => curl(url, `http://${host}:${web.port}/path`));
+    assert.equal(stdout, 'you said GET /path HTTP/1.1');
+  }
+});
+
+test('curl uploads 20 MB', async () => {
+  const file = path.join(files.path, 'upload');
+  writeFileSync(file, randomBytes(20_000_000));
+  let received = Buffer.alloc(0);
+  const server = http.createServer((request, response) => {
+    void request.toArray().then((chunks) => {
+      received = Buffer.concat(chunks as Buffer[]);
+      response.end('thanks');
+    });
+  });
+  await using _ = { [Symbol.asyncDispose]: async () => void server.close() };
+  await new Promise<void>((resolve) => void server.listen(0, LOOPBACK, resolve));
+  const { port } = server.address() as { port: number };
+  const stdout = await throughProxy(({ url }) => curl(url, '-T', file, `http://home.depot:${port}/`));
+  assert.equal(stdout, 'thanks');
+  assert.ok(received.equals(readFileSync(file)));
+});
+
+test('ncat, with an app that answers only when the client has ended', async () => {
+  await using app = await App.listen((socket) => {
+    void collect(socket).then((bytes) => socket.end(`${bytes.length} bytes`));
+  });
+  const stdout = await throughProxy((proxy) =>
+    run('ncat', [...ncatArguments(proxy), 'home.depot', `${app.port}`], { input: Buffer.alloc(500_000, 'x') }),
+  );
+  assert.equal(stdout, '500000 bytes');
+});
+
+const PYTHON = `
+import socks, sys
+host, port, user, password, target = sys.argv[1:]
+s = socks.socksocket()
+s.set_proxy(socks.SOCKS5, host, int(port), True, user, password)
+s.connect(("home.depot", int(target)))
+s.sendall(b"GET /python HTTP/1.1\\r\\n\\r\\n")
+data = b""
+while True:
+    piece = s.recv(4096)
+    if not piece: break
+    data += piece
+sys.stdout.write(data.decode().split("\\r\\n\\r\\n")[1])
+`;
+
+test('Python with PySocks', async () => {
+  const stdout = await throughProxy(({ port, user, password }) =>
+    run('/usr/bin/python3', ['-c', PYTHON, LOOPBACK, `${port}`, user, password, `${web.port}`]),
+  );
+  assert.equal(stdout, 'you said GET /python HTTP/1.1');
+});
+
+test('Node with the socks package', async () => {
+  const connect = ({ port, user, password }: Proxy): ReturnType<typeof SocksClient.createConnection> =>
+    SocksClient.createConnection({
+      command: 'connect',
+      proxy: { host: LOOPBACK, port, type: 5, userId: user, password },
+      destination: { host: 'home.depot', port: web.port },
+    });
+  const { socket } = await connect(live);
+  const answer = collect(socket);
+  socket.write('GET /node HTTP/1.1\r\n\r\n');
+  assert.match((await answer).toString(), /you said GET \/node/);
+  await assert.rejects(connect(dead));
+});
+
+/** A bare repository with one commit. */
+const makeRepository = async (directory: string): Promise<string> => {
+  const [work, bare] = [path.join(directory, 'work'), path.join(directory, 'repository.git')];
+  const git = async (...args: readonly string[]): Promise<void> => {
+    const author = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org', '-c', 'init.defaultBranch=main'];
+    const { code, stderr } = await run('git', [...author, ...args]);
+    assert.equal(code, 0, stderr);
+  };
+  await git('init', '-q', work);
+  writeFileSync(path.join(work, 'file'), 'from behind the NAT\n');
+  await git('-C', work, 'add', 'file');
+  await git('-C', work, 'commit', '-q', '-m', 'First');
+  await git('clone', '-q', '--bare', work, bare);
+  await git('-C', bare, 'update-server-info');
+  return bare;
+};
+
+test('git clones over HTTP', async () => {
+  using directory = tempDir();
+  await makeRepository(directory.path);
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://home.depot');
+    readFile(path.join(directory.path, pathname)).then(
+      (bytes) => response.end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await using _ = { [Symbol.asyncDispose]: async () => void server.close() };
+  await new Promise<void>((resolve) => void server.listen(0, LOOPBACK, resolve));
+  const { port } = server.address() as { port: number };
+  await throughProxy((proxy) => {
+    const target = path.join(directory.path, `clone-${proxy.port}`);
+    const settings = ['-c', `http.proxy=${proxy.url}`, '-c', 'protocol.version=0'];
+    return run('git', [...settings, 'clone', '-q', `http://home.depot:${port}/repository.git`, target]);
+  });
+  const clone = path.join(directory.path, `clone-${live.port}`);
+  assert.equal(readFileSync(path.join(clone, 'file'), 'utf8'), 'from behind the NAT\n');
+});
+
+test('ssh with a ProxyCommand, and git over it', async () => {
+  using directory = tempDir();
+  const file = (name: string): string => path.join(directory.path, name);
+  for (const name of ['host', 'client']) {
+    assert.equal((await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)])).code, 0);
+  }
+  writeFileSync(file('authorized'), readFileSync(file('client.pub')));
+  writeFileSync(file('known'), `home.depot ${readFileSync(file('host.pub'), 'utf8')}`);
+  for (const name of ['authorized', 'host', 'client']) chmodSync(file(name), 0o600);
+  // What Debian's service makes for a daemon that root runs.
+  if (process.getuid?.() === 0 && !existsSync('/run/sshd')) mkdirSync('/run/sshd');
+  const port = await App.closedPort();
+  const settings = [
+    `ListenAddress=${LOOPBACK}`,
+    `Port=${port}`,
+    `HostKey=${file('host')}`,
+    `AuthorizedKeysFile=${file('authorized')}`,
+    'PidFile=none',
+    'StrictModes=no',
+    'UsePAM=no',
+    'PermitRootLogin=yes',
+    'PasswordAuthentication=no',
+    'PrintMotd=no',
+    'UseDNS=no',
+  ].flatMap((setting) => ['-o', setting]);
+  await using sshd = new Program('/usr/sbin/sshd', ['-D', '-e', '-f', '/dev/null', ...settings]);
+  await sshd.says(/Server listening/);
+
+  const options = (proxy: Proxy): string[] =>
+    [
+      `ProxyCommand=ncat ${ncatArguments(proxy).join(' ')} %h %p`,
+      `Port=${port}`,
+      `IdentityFile=${file('client')}`,
+      `UserKnownHostsFile=${file('known')}`,
+      'HostKeyAlias=home.depot',
+      'IdentitiesOnly=yes',
+      'BatchMode=yes',
+      'LogLevel=ERROR',
+      `User=${userInfo().username}`,
+    ].flatMap((option) => ['-o', option]);
+  const input = randomBytes(300_000).toString('base64');
+  const stdout = await throughProxy((proxy) =>
+    run('ssh', ['-F', 'none', ...options(proxy), 'home.depot', 'cat; echo; echo done'], { input }),
+  );
+  assert.equal(stdout, `${input}\ndone\n`);
+
+  const repository = await makeRepository(directory.path);
+  await throughProxy((proxy) => {
+    const GIT_SSH_COMMAND = ['ssh -F none', ...options(proxy).map((option) => `'${option}'`)].join(' ');
+    const target = file(`clone-${proxy.port}`);
+    return run('git', ['clone', '-q', `ssh://home.depot${repository}`, target], { env: { GIT_SSH_COMMAND } });
+  });
+  assert.equal(readFileSync(path.join(file(`clone-${live.port}`), 'file'), 'utf8'), 'from behind the NAT\n');
+});
+
+/** Runs a program that knows nothing of proxies. */
+const proxychains = ({ port, user, password }: Proxy, ...command: readonly string[]): Promise<Finished> => {
+  const config = path.join(files.path, `proxychains-${port}.conf`);
+  const lines = [
+    'strict_chain',
+    'proxy_dns',
+    'quiet_mode',
+    '[ProxyList]',
+    `socks5 ${LOOPBACK} ${port} ${user} ${password}`,
+  ];
+  writeFileSync(config, `${lines.join('\n')}\n`);
+  return run('proxychains4', ['-q', '-f', config, ...command]);
+};
+
+test('proxychains', async () => {
+  const stdout = await throughProxy((proxy) =>
+    proxychains(proxy, 'curl', '-sS', '--disable', '-m', '20', `http://home.depot:${web.port}/chained`),
+  );
+  assert.equal(stdout, 'you said GET /chained HTTP/1.1');
+});
+
+test('transmission-remote controls a daemon, with a proxy of its own and through proxychains', async () => {
+  using home = tempDir();
+  const port = await App.closedPort();
+  const off = ['dht', 'lpd', 'pex', 'utp', 'port-forwarding', 'rpc-host-whitelist'];
+  const settings = {
+    ...Object.fromEntries(off.map((name) => [`${name}-enabled`, false])),
+    'rpc-authentication-required': false,
+    'bind-address-ipv4': LOOPBACK,
+    'peer-port': 0,
+    'rpc-bind-address': LOOPBACK,
+    'rpc-port': port,
+    'download-dir': home.path,
+  };
+  writeFileSync(path.join(home.path, 'settings.json'), JSON.stringify(settings));
+  await using daemon = new Program('transmission-daemon', ['--foreground', '--config-dir', home.path]);
+  await daemon.says(/RPC/);
+  const command = ['transmission-remote', `http://home.depot:${port}/transmission`, '--session-info'] as const;
+  const [remote, ...args] = command;
+  const own = await throughProxy(({ url }) => run(remote, args, { env: { all_proxy: url, http_proxy: url } }));
+  assert.match(own, /Daemon version/);
+  const chained = await throughProxy((proxy) => proxychains(proxy, ...command));
+  assert.match(chained, /Daemon version/);
+});
