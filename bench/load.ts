@@ -12,7 +12,8 @@ export type Job = Target &
         readonly bytes: number;
       }
     | { readonly kind: 'requests'; readonly concurrency: number; readonly count: number }
-    | { readonly kind: 'ping'; readonly streams: number; readonly pings: number }
+    | { readonly kind: 'ping'; readonly pings: number }
+    | { readonly kind: 'flood'; readonly streams: number }
     | { readonly kind: 'idle'; readonly streams: number }
   );
 
@@ -101,19 +102,8 @@ const requests = async (target: Target, concurrency: number, count: number): Pro
   return { seconds, perSecond: count / seconds, setUpP50Ms: median(times), setUpP99Ms: quantile(times, 0.99) };
 };
 
-/** Ping-pong of 64 bytes on one stream while `streams` bulk downloads run beside it. */
-const ping = async (target: Target, streams: number, pings: number): Promise<Figures> => {
-  let bulkBytes = 0;
-  const bulkSockets = await Promise.all(
-    Array.from({ length: streams }, async () => {
-      const socket = await connect(target, (count) => {
-        bulkBytes += count;
-      });
-      socket.on('error', () => undefined);
-      socket.write('D 1000000000000\n');
-      return socket;
-    }),
-  );
+/** Ping-pong of 64 bytes on one stream. */
+const ping = async (target: Target, pings: number): Promise<Figures> => {
   let answer = Promise.withResolvers<void>();
   let got = 0;
   const socket = await connect(target, (count) => {
@@ -122,8 +112,6 @@ const ping = async (target: Target, streams: number, pings: number): Promise<Fig
   });
   socket.write('E\n');
   const times: number[] = [];
-  const bulkBefore = bulkBytes;
-  const started = performance.now();
   for (let index = 0; index < pings; index += 1) {
     got = 0;
     answer = Promise.withResolvers<void>();
@@ -133,14 +121,24 @@ const ping = async (target: Target, streams: number, pings: number): Promise<Fig
     times.push(performance.now() - sent);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  const seconds = (performance.now() - started) / 1000;
-  for (const each of [socket, ...bulkSockets]) each.destroy();
-  return {
-    seconds,
-    p50Ms: median(times),
-    p99Ms: quantile(times, 0.99),
-    bulkMbPerSecond: (bulkBytes - bulkBefore) / 1e6 / seconds,
-  };
+  return { p50Ms: median(times), p99Ms: quantile(times, 0.99) };
+};
+
+/** Downloads on so many streams until standard input says stop. */
+const flood = async (target: Target, streams: number): Promise<Figures> => {
+  let bytes = 0;
+  for (let index = 0; index < streams; index += 1) {
+    const socket = await connect(target, (count) => {
+      bytes += count;
+    });
+    socket.on('error', () => undefined);
+    socket.write('D 1000000000000\n');
+  }
+  process.stdout.write('{}\n');
+  const started = performance.now();
+  const before = bytes;
+  await lines.next();
+  return { mbPerSecond: (bytes - before) / 1e3 / (performance.now() - started) };
 };
 
 /** Opens so many streams and holds them until standard input ends. */
@@ -175,7 +173,9 @@ const run = (job: Job): Promise<Figures> => {
     case 'requests':
       return requests(job, job.concurrency, job.count);
     case 'ping':
-      return ping(job, job.streams, job.pings);
+      return ping(job, job.pings);
+    case 'flood':
+      return flood(job, job.streams);
     case 'idle':
       return idle(job, job.streams);
   }

@@ -8,6 +8,7 @@ import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import type { Target } from './socks-client.ts';
 import { type Contestant, CONTESTANTS, freePort, isThere, type Running, startDepot } from './contestants.ts';
 import type { Figures, Job } from './load.ts';
 import { cpuSeconds, residentKib } from './processes.ts';
@@ -35,6 +36,8 @@ interface Scenario {
   /** What the processor time is divided by, and how that is called. */
   readonly per?: { readonly unit: string; readonly of: number };
   readonly rounds?: number;
+  /** Bulk downloads that run beside, from a client and an app of their own. */
+  readonly floods?: number;
 }
 
 const GB = 1e9;
@@ -51,6 +54,8 @@ const requests = (concurrency: number, count: number): Scenario => ({
   per: { unit: 'cpuMsPerRequest', of: count / 1000 },
 });
 
+const PING = { kind: 'ping', pings: 300 } as const;
+
 const SCENARIOS: readonly Scenario[] = [
   bulk('1 stream down', 'down', 1),
   bulk('1 stream up', 'up', 1),
@@ -60,53 +65,78 @@ const SCENARIOS: readonly Scenario[] = [
   requests(1, 500),
   requests(16, 3000),
   requests(128, 3000),
-  { group: 'ping', name: 'ping alone', work: { kind: 'ping', streams: 0, pings: 300 } },
-  { group: 'ping', name: 'ping beside 1 bulk stream', work: { kind: 'ping', streams: 1, pings: 300 } },
-  { group: 'ping', name: 'ping beside 8 bulk streams', work: { kind: 'ping', streams: 8, pings: 300 } },
+  { group: 'ping', name: 'ping alone', work: PING },
+  { group: 'ping', name: 'ping beside 1 bulk stream', work: PING, floods: 1 },
+  { group: 'ping', name: 'ping beside 8 bulk streams', work: PING, floods: 8 },
   { group: 'idle', name: '9000 idle streams', work: { kind: 'idle', streams: 9000 }, rounds: 1 },
 ];
 
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
-const firstLine = async (child: ChildProcess): Promise<string> => {
+const linesOf = (child: ChildProcess): AsyncIterator<string> => {
   if (child.stdout === null) throw new Error('a child without output');
-  for await (const line of createInterface({ input: child.stdout })) return line;
-  throw new Error('the process ended without a word');
+  return createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 };
+
+/** Starts an app and resolves with its port. */
+const startApp = async (): Promise<{ readonly child: ChildProcess; readonly port: number }> => {
+  const child = spawnNode('app.ts');
+  const { value } = await linesOf(child).next();
+  return { child, port: (JSON.parse(value as string) as { port: number }).port };
+};
+
+const LONGEST_JOB_MS = 180_000;
 
 const spawnNode = (file: string): ChildProcess =>
   spawn(process.execPath, [path.join(import.meta.dirname, file)], { stdio: ['pipe', 'pipe', 'inherit'] });
 
 const pidsOf = ({ processes }: Running): number[] => Object.values(processes).flatMap(({ pid }) => pid ?? []);
 
+/** Runs `work` while so many downloads run beside it; how fast those were is among the figures. */
+const beside = async (streams: number, target: Target, work: () => Promise<Figures>): Promise<Figures> => {
+  const load = spawnNode('load.ts');
+  const lines = linesOf(load);
+  try {
+    load.stdin?.write(`${JSON.stringify({ ...target, kind: 'flood', streams })}\n`);
+    await lines.next();
+    const figures = await work();
+    load.stdin?.write('stop\n');
+    const { value } = await lines.next();
+    return { ...figures, besideMbPerSecond: (JSON.parse(value as string) as Figures)['mbPerSecond'] ?? Number.NaN };
+  } finally {
+    load.kill('SIGKILL');
+  }
+};
+
 /** One job in a fresh load generator; with the contestant's memory while an idle job holds its streams. */
 const measure = async (scenario: Scenario, running: Running): Promise<Figures> => {
-  const before = cpuSeconds(pidsOf(running));
+  const { per, work } = scenario;
   const memory = (): Record<string, number> => {
     const roles = Object.entries(running.processes).flatMap(([role, { pid }]) =>
       pid === undefined ? [] : [[role, residentKib(pid)] as const],
     );
     return Object.fromEntries(roles);
   };
+  const before = cpuSeconds(pidsOf(running));
   const empty = memory();
   const load = spawnNode('load.ts');
+  const limit = setTimeout(() => load.kill('SIGKILL'), LONGEST_JOB_MS);
   try {
-    load.stdin?.write(`${JSON.stringify({ ...running.target, ...scenario.work })}\n`);
-    const limit = AbortSignal.timeout(180_000);
-    limit.addEventListener('abort', () => load.kill('SIGKILL'));
-    const figures = JSON.parse(await firstLine(load)) as Figures;
-    const { per, work } = scenario;
+    load.stdin?.write(`${JSON.stringify({ ...running.target, ...work })}\n`);
+    const { value } = await linesOf(load).next();
+    const figures = JSON.parse(value as string) as Figures;
     const used = cpuSeconds(pidsOf(running)) - before;
-    const kib =
+    const held =
       work.kind === 'idle'
-        ? Object.entries(memory()).map(([role, now]) => [
+        ? Object.entries(memory()).map(([role, kib]) => [
             `${role}KibPerStream`,
-            (now - (empty[role] ?? 0)) / work.streams,
+            (kib - (empty[role] ?? 0)) / work.streams,
           ])
         : [];
-    return { ...figures, ...(per && { [per.unit]: used / per.of }), ...Object.fromEntries(kib) };
+    return { ...figures, ...(per && { [per.unit]: used / per.of }), ...Object.fromEntries(held) };
   } finally {
+    clearTimeout(limit);
     load.kill('SIGKILL');
   }
 };
@@ -170,8 +200,8 @@ const markdown = (results: Results, names: readonly string[]): string => {
 
 const main = async (): Promise<void> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-bench-'));
-  const app = spawnNode('app.ts');
-  const { port: appPort } = JSON.parse(await firstLine(app)) as { port: number };
+  const { child: app, port: appPort } = await startApp();
+  const { child: floodApp, port: floodPort } = await startApp();
   const wanted = options.only?.split(',');
   const chosen = CONTESTANTS.filter(
     ({ name, needs }) => (wanted === undefined || wanted.includes(name)) && needs.every(isThere),
@@ -195,9 +225,18 @@ const main = async (): Promise<void> => {
       // The first round warms up and does not count, unless it is the only one.
       for (let round = rounds === 1 ? 1 : 0; round <= rounds; round += 1) {
         for (const [{ name }, contestant] of running) {
-          const result = await measure(scenario, contestant).catch((error: unknown) => {
-            process.stderr.write(`${scenario.name}, ${name}: ${String(error)}\n`);
-          });
+          const { floods } = scenario;
+          // What has no SOCKS port leads to one app only.
+          const floodTarget =
+            name === 'direct' || contestant.target.socksPort !== undefined
+              ? { ...contestant.target, appPort: floodPort }
+              : contestant.target;
+          const work = (): Promise<Figures> => measure(scenario, contestant);
+          const result = await (floods === undefined ? work() : beside(floods, floodTarget, work)).catch(
+            (error: unknown) => {
+              process.stderr.write(`${scenario.name}, ${name}: ${String(error)}\n`);
+            },
+          );
           if (round > 0 && result !== undefined) (figures[name] ??= []).push(result);
         }
       }
@@ -212,6 +251,7 @@ const main = async (): Promise<void> => {
   } finally {
     for (const { processes } of running.values()) for (const child of Object.values(processes)) child.kill('SIGKILL');
     app.kill('SIGKILL');
+    floodApp.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   }
   const results: Results = {};

@@ -5,6 +5,7 @@ import type net from 'node:net';
 import { DepotError, Reply } from '../errors.ts';
 import { deadline, orAborted } from '../net/dial.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
+import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import type { Streams } from '../net/streams.ts';
 import { canonicalHost } from '../socks/address.ts';
@@ -19,6 +20,7 @@ export interface EntryOptions {
   readonly authenticate: Authenticate;
   /** Whether clients need not say who they are. */
   readonly anonymous: boolean;
+  readonly share: FairShare;
   /** The whole handshake, from the first byte to the request, in milliseconds. */
   readonly handshakeMs: number;
   /** Called with why a client got no further than its handshake. */
@@ -45,7 +47,7 @@ export class Entry {
   async serve(accepted: net.Socket): Promise<void> {
     const from = canonicalHost(accepted.remoteAddress ?? '');
     const gone = new AbortController();
-    const inner = SocketEndpoint.accept(accepted);
+    const inner = SocketEndpoint.accept(accepted, this.#options.share);
     const client = new EarlyEndpoint(inner, (error) => gone.abort(error));
     const tooLate = (): DepotError => new DepotError('timed-out', 'the handshake took too long');
     const limit = deadline(this.#options.handshakeMs, tooLate, gone.signal);

@@ -3,6 +3,7 @@
 import { DepotError } from '../errors.ts';
 import type { Connector } from '../net/connector.ts';
 import { deadline, dial, orAborted, type Resolve } from '../net/dial.ts';
+import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import { canonicalHost, formatAddress } from '../socks/address.ts';
 import type { Rules } from './rules.ts';
@@ -12,10 +13,11 @@ export interface DialerOptions {
   readonly resolve: Resolve;
   /** For name and connection together, in milliseconds. */
   readonly dialMs: number;
+  readonly share: FairShare;
 }
 
 export const createDialer =
-  ({ rules, resolve, dialMs }: DialerOptions): Connector =>
+  ({ rules, resolve, dialMs, share }: DialerOptions): Connector =>
   async ({ destination }, signal) => {
     const { host, port } = destination;
     const target = formatAddress(destination);
@@ -31,7 +33,7 @@ export const createDialer =
           verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`,
         );
       }
-      const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address);
+      const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address, share);
       const stream = await dial(allowed, port, { signal: limit.signal, open });
       const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;
       return { bound: { host: canonicalHost(localAddress), port: localPort }, stream };

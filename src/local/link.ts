@@ -9,6 +9,7 @@ import type { WindowOptions } from '../link/window.ts';
 import type { Log } from '../log.ts';
 import { deadline, orAborted, type Resolve } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
+import type { FairShare } from '../net/fair-share.ts';
 import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
 import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
 import type { TlsDialer } from '../net/tls.ts';
@@ -26,6 +27,7 @@ export interface LinkOptions {
   readonly connectMs: number;
   readonly handshakeMs: number;
   readonly heartbeat: HeartbeatOptions;
+  readonly share: FairShare;
   readonly windows: WindowOptions;
   readonly accept: AcceptStream;
   readonly log: Log;
@@ -54,7 +56,7 @@ export class Link implements FrameSink {
 
   /** Dials the server and is welcomed. Rejects with a `DepotError` that says how far it came. */
   static async connect(options: LinkOptions, signal: AbortSignal): Promise<Link> {
-    const { handshakeMs, heartbeat, invitation } = options;
+    const { handshakeMs, heartbeat, share, invitation } = options;
     const limit = deadline(
       handshakeMs,
       () => new DepotError('timed-out', 'the server did not answer our hello in time'),
@@ -80,6 +82,7 @@ export class Link implements FrameSink {
           },
         ),
         heartbeat,
+        share,
       );
       void control.closed.then(arrival.reject);
       const hello: Hello = {
@@ -131,7 +134,7 @@ export class Link implements FrameSink {
 
   /** Brings the tunnel that the server asked for; `open` is the request that waits for it. */
   async #bring(id: string, open?: Open): Promise<void> {
-    const { handshakeMs, heartbeat, windows, accept, log } = this.#options;
+    const { handshakeMs, heartbeat, share, windows, accept, log } = this.#options;
     const limit = deadline(
       handshakeMs,
       () => new DepotError('timed-out', 'the server did not take a tunnel in time'),
@@ -140,7 +143,7 @@ export class Link implements FrameSink {
     try {
       const socket = await dialServer(this.#options, this.welcome.tunnelPort ?? this.#options.port, limit.signal);
       const hello: Hello = { purpose: 'tunnel', id };
-      const connection = new FrameConnection(socket, NOTHING_YET, heartbeat);
+      const connection = new FrameConnection(socket, NOTHING_YET, heartbeat, share);
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
       const tunnel = new Tunnel(connection, { windows, accept });
       this.#tunnels.add(tunnel);

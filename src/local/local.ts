@@ -11,6 +11,7 @@ import type { Open } from '../link/messages.ts';
 import { WindowBudget, type WindowOptions } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
 import { type Resolve, resolveHost } from '../net/dial.ts';
+import { FairShare } from '../net/fair-share.ts';
 import { generatePrivateKey, identityOf } from '../net/identity.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsDialer } from '../net/tls.ts';
@@ -68,6 +69,7 @@ export class DepotLocal implements AsyncDisposable {
   readonly #rules: Rules;
   readonly #streams: Streams;
   readonly #windows: WindowOptions;
+  readonly #share = new FairShare();
   readonly #startedAt = Date.now();
   readonly #stop = new AbortController();
   readonly #over: Promise<DepotError>;
@@ -99,10 +101,13 @@ export class DepotLocal implements AsyncDisposable {
     this.#invitation = this.#useful(link);
     this.#dialer = new TlsDialer(identityOf(home.privateKey(generatePrivateKey)));
     this.#windows = { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) };
-    this.#streams = new Streams(createDialer({ rules: this.#rules, resolve, dialMs: config.dialMs }), {
-      onStart: (stream) => this.events.emit('streamStart', stream),
-      onEnd: (stream) => this.#streamEnd(stream),
-    });
+    this.#streams = new Streams(
+      createDialer({ rules: this.#rules, resolve, dialMs: config.dialMs, share: this.#share }),
+      {
+        onStart: (stream) => this.events.emit('streamStart', stream),
+        onEnd: (stream) => this.#streamEnd(stream),
+      },
+    );
     this.#over = this.#run();
   }
 
@@ -263,6 +268,7 @@ export class DepotLocal implements AsyncDisposable {
         connectMs: config.connectMs,
         handshakeMs: config.handshakeMs,
         heartbeat: config,
+        share: this.#share,
         windows: this.#windows,
         accept: (open, incoming) => void this.#accept(open, incoming),
         log: this.#log,

@@ -12,6 +12,7 @@ import {
   HEADER_BYTES,
   writeHeader,
 } from '../link/frames.ts';
+import { FairShare } from './fair-share.ts';
 import { readTls } from './private-reads.ts';
 import { errorOf, Failure, failureOf, parseMessage } from '../link/messages.ts';
 
@@ -24,8 +25,6 @@ export interface HeartbeatOptions {
 
 /** The payload of a ping: its number, as a float64. */
 const PING_BYTES = 8;
-/** So much is read from one connection before others get their turn. */
-const TURN_BYTES = 256 * 1024;
 /** Up to here header and payload are copied into one write, and so into one TLS record. */
 const COPY_BYTES = 16 * 1024 - HEADER_BYTES;
 /** How long a connection may take to close in order. */
@@ -37,6 +36,7 @@ export class FrameConnection {
   readonly socket: tls.TLSSocket;
   readonly #reader: FrameReader;
   readonly #options: HeartbeatOptions;
+  readonly #share: FairShare;
   readonly #closing: PromiseWithResolvers<DepotError> = Promise.withResolvers();
   #sink: FrameSink;
   #error: DepotError | undefined;
@@ -51,10 +51,11 @@ export class FrameConnection {
   #roundTripMs: number | undefined;
 
   /** Begins to read at once; frames go to `sink` until `handOver` names another. */
-  constructor(socket: tls.TLSSocket, sink: FrameSink, options: HeartbeatOptions) {
+  constructor(socket: tls.TLSSocket, sink: FrameSink, options: HeartbeatOptions, share = new FairShare()) {
     this.socket = socket;
     this.#sink = sink;
     this.#options = options;
+    this.#share = share;
     this.#reader = new FrameReader({
       data: (stream, bytes) => {
         if (this.#error === undefined) this.#sink.data(stream, bytes);
@@ -163,13 +164,14 @@ export class FrameConnection {
   #yieldAfterFairShare(): void {
     if (!this.#yielding) {
       this.#yielding = true;
+      this.#share.count();
       setImmediate(() => {
         this.#yielding = false;
         this.#turnBytes = 0;
         if (this.socket.isPaused()) this.socket.resume();
       });
     }
-    if (this.#turnBytes >= TURN_BYTES) this.socket.pause();
+    if (this.#turnBytes >= this.#share.bytes) this.socket.pause();
   }
 
   #onFrame(type: FrameType, stream: number, payload: Uint8Array): void {

@@ -4,6 +4,7 @@
 import net from 'node:net';
 import { DepotError, errnoOf } from '../errors.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
+import { FairShare } from './fair-share.ts';
 import { acceptWithOnread } from './private-reads.ts';
 
 /** Idle and small streams all read into this one buffer; what came is copied out before the callback returns. */
@@ -20,6 +21,7 @@ type MakeSocket = (onread: net.OnReadOpts) => net.Socket;
 
 export class SocketEndpoint implements Endpoint {
   readonly socket: net.Socket;
+  readonly #share: FairShare;
   #sink: Sink | undefined;
   #ownBuffer: Buffer | undefined;
   #fullReads = 0;
@@ -27,9 +29,10 @@ export class SocketEndpoint implements Endpoint {
   #resetByUs = false;
   #error: Error | undefined;
 
-  private constructor(make: MakeSocket) {
+  private constructor(make: MakeSocket, share: FairShare) {
+    this.#share = share;
     this.socket = make({
-      buffer: () => this.#ownBuffer ?? SCRATCH,
+      buffer: () => this.#ownBuffer?.subarray(0, share.bytes) ?? SCRATCH,
       callback: (length) => {
         this.#deliver(this.#claim(length));
         return true;
@@ -45,13 +48,13 @@ export class SocketEndpoint implements Endpoint {
   }
 
   /** A socket that begins to connect. Listen to its `connect` and `error`. */
-  static connect(options: net.TcpNetConnectOpts): SocketEndpoint {
-    return new SocketEndpoint((onread) => net.connect({ ...options, onread, allowHalfOpen: true }).pause());
+  static connect(options: net.TcpNetConnectOpts, share = new FairShare()): SocketEndpoint {
+    return new SocketEndpoint((onread) => net.connect({ ...options, onread, allowHalfOpen: true }).pause(), share);
   }
 
   /** Takes over a socket from a server with `pauseOnConnect` and `allowHalfOpen`. */
-  static accept(accepted: net.Socket): SocketEndpoint {
-    return new SocketEndpoint((onread) => acceptWithOnread(accepted, onread));
+  static accept(accepted: net.Socket, share = new FairShare()): SocketEndpoint {
+    return new SocketEndpoint((onread) => acceptWithOnread(accepted, onread), share);
   }
 
   readInto(sink: Sink): void {
@@ -103,6 +106,7 @@ export class SocketEndpoint implements Endpoint {
   }
 
   #deliver(bytes: Uint8Array): void {
+    this.#share.count();
     this.socket.pause();
     this.#sink?.write([bytes], this.#taken);
   }

@@ -7,6 +7,7 @@ import { FrameType } from '../link/frames.ts';
 import { Hello } from '../link/messages.ts';
 import { deadline } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
+import type { FairShare } from '../net/fair-share.ts';
 import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
 import type { TlsAcceptor } from '../net/tls.ts';
 import { canonicalHost } from '../socks/address.ts';
@@ -21,6 +22,7 @@ export interface LinkDoorOptions {
   readonly acceptor: TlsAcceptor;
   readonly handshakeMs: number;
   readonly heartbeat: HeartbeatOptions;
+  readonly share: FairShare;
   /** Takes over the connection before it returns, or throws what the other side shall be told. */
   readonly onHello: (hello: Hello, caller: Caller, connection: FrameConnection) => void;
   /** Called with why somebody got no further than the door. */
@@ -36,7 +38,7 @@ export class LinkDoor {
   }
 
   async serve(socket: net.Socket): Promise<void> {
-    const { acceptor, handshakeMs, heartbeat, onHello, onTurnedAway } = this.#options;
+    const { acceptor, handshakeMs, heartbeat, share, onHello, onTurnedAway } = this.#options;
     const from = canonicalHost(socket.remoteAddress ?? '');
     const limit = deadline(handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
     const done = (): void => {
@@ -63,6 +65,7 @@ export class LinkDoor {
           },
         ),
         heartbeat,
+        share,
       );
       limit.signal.addEventListener('abort', () => {
         connection.close(limit.signal.reason as DepotError);

@@ -13,6 +13,7 @@ import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
 import type { Connection, Request } from '../net/connector.ts';
+import { FairShare } from '../net/fair-share.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { digestOfSecret, generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
@@ -154,7 +155,9 @@ export class DepotServer implements AsyncDisposable {
       onStart: (stream) => this.events.emit('streamStart', stream),
       onEnd: (stream) => this.#streamEnd(stream),
     });
+    const share = new FairShare();
     this.#entry = new Entry({
+      share,
       streams: this.#streams,
       authenticate: new Access(store).authenticate,
       anonymous: config.allowAnonymous,
@@ -163,6 +166,7 @@ export class DepotServer implements AsyncDisposable {
         log.info({ event: 'turned-away', port: 'socks', from, why }, `turned away ${from}: ${why}`),
     });
     this.#door = new LinkDoor({
+      share,
       acceptor: new TlsAcceptor(identity),
       handshakeMs: config.handshakeMs,
       heartbeat: config,
