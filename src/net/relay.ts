@@ -3,12 +3,6 @@
 import { DepotError } from '../errors.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 
-/** Live figures of a relay. "Up" is from the first endpoint to the second, in bytes. */
-export interface Traffic {
-  readonly bytesUp: number;
-  readonly bytesDown: number;
-}
-
 class Direction implements Sink {
   readonly #target: Sink;
   readonly #onEnd: () => void;
@@ -40,8 +34,8 @@ class Direction implements Sink {
   }
 }
 
-/** One running relay. */
-export class Relay implements Traffic {
+/** One running relay. "Up" is from the client to the app; bytes are counted live. */
+export class Relay {
   readonly #up: Direction;
   readonly #down: Direction;
   readonly #ends: readonly [Endpoint, Endpoint];

@@ -9,7 +9,7 @@ export interface Address {
   readonly port: number;
 }
 
-export const AddressType = { ipv4: 0x01, domain: 0x03, ipv6: 0x04 } as const;
+const AddressType = { ipv4: 0x01, domain: 0x03, ipv6: 0x04 } as const;
 
 /** What "no address" looks like in a reply. */
 export const UNSPECIFIED: Address = { host: '0.0.0.0', port: 0 };

@@ -4,7 +4,7 @@
 import { Reply } from '../errors.ts';
 import { type Address, decodeAddress, encodeAddress, UNSPECIFIED } from './address.ts';
 
-export const VERSION = 0x05;
+const VERSION = 0x05;
 const AUTH_VERSION = 0x01;
 
 /** METHOD values (RFC 1928, section 3). */
@@ -12,7 +12,7 @@ export const Method = { none: 0x00, password: 0x02, noneAcceptable: 0xff } as co
 export type Method = (typeof Method)[keyof typeof Method];
 
 /** CMD values (RFC 1928, section 4). */
-export const Command = { connect: 0x01, bind: 0x02, udpAssociate: 0x03 } as const;
+const Command = { connect: 0x01, bind: 0x02, udpAssociate: 0x03 } as const;
 
 /** The longest of the handshake's messages: VER ULEN UNAME(255) PLEN PASSWD(255) of RFC 1929. */
 export const LONGEST_MESSAGE = 513;
