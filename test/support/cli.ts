@@ -1,0 +1,64 @@
+// depot as a user runs it: processes of their own, their output as it would be read.
+
+import path from 'node:path';
+import { LOOPBACK, type Login } from './depot.ts';
+import { type Finished, Program, run, type RunOptions } from './programs.ts';
+
+export const BIN = path.join(import.meta.dirname, '../../bin/depot.cjs');
+
+/** Runs one command to its end. */
+export const depot = (args: readonly string[], options?: RunOptions): Promise<Finished> =>
+  run(process.execPath, [BIN, ...args], options);
+
+/** Starts a command that goes on until it is ended. */
+export const start = (...args: readonly string[]): Program => new Program(process.execPath, [BIN, ...args]);
+
+/** What the first start of a server prints. */
+export interface Printed {
+  readonly socksPort: number;
+  readonly controlPort: number;
+  readonly fingerprint: string;
+  readonly login: Login;
+  readonly joinLine: string;
+  readonly link: string;
+  readonly curlLine: string;
+}
+
+const find = (text: string, pattern: RegExp): string => {
+  const found = pattern.exec(text)?.[1];
+  if (found === undefined) throw new Error(`${pattern} is not in:\n${text}`);
+  return found;
+};
+
+export const parseFirstStart = (text: string): Printed => ({
+  socksPort: Number(find(text, /clients +[\w.]+:(\d+)/)),
+  controlPort: Number(find(text, /locals +[\w.]+:(\d+)/)),
+  fingerprint: find(text, /fingerprint +([\w-]{43})$/m),
+  login: { user: find(text, /user +(\S+)$/m), password: find(text, /password +(\S+)$/m) },
+  joinLine: find(text, /^ +(depot local .*)$/m),
+  link: find(text, /'(depot:\/\/[^']+)'/),
+  curlLine: find(text, /^ +(curl .*)$/m),
+});
+
+/** A server in a home, on ports of the system's choosing unless told otherwise. Waits until it listens. */
+export const startServer = async (home: string, ...args: readonly string[]): Promise<Program> => {
+  const ports = args.includes('--socks-port') ? [] : ['--socks-port', '0', '--control-port', '0'];
+  const server = start('server', '--home', home, '--host', LOOPBACK, ...ports, ...args);
+  await server.says(/fingerprint +\S+\n/);
+  return server;
+};
+
+/** A first start, with everything that it printed. */
+export const startNewServer = async (home: string, ...args: readonly string[]): Promise<[Program, Printed]> => {
+  const server = await startServer(home, ...args);
+  await server.says(/curl .*\n/);
+  return [server, parseFirstStart(server.stdout)];
+};
+
+/** A local in a home. Waits until it is connected. The link, if any, goes in where nobody can read along. */
+export const startLocal = async (home: string, link?: string, ...args: readonly string[]): Promise<Program> => {
+  const local = start('local', ...(link === undefined ? [] : ['-']), '--home', home, ...args);
+  local.child.stdin.end(link);
+  await local.says(/connected to .* as \w+/);
+  return local;
+};
