@@ -29,7 +29,7 @@ export class Listener {
 
   /** Binds. Sockets arrive paused. Rejects with `address-in-use` or `invalid-config`. */
   static async listen(options: ListenOptions, onSocket: (socket: net.Socket) => void): Promise<Listener> {
-    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, onSocket);
+    const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, onSocket);
     try {
       await bind(server, options.host, options.port);
     } catch (error) {

@@ -464,13 +464,13 @@ export class DepotServer implements AsyncDisposable {
   }: Request): Pick<Route, 'destination'> & { readonly session: LocalSession; readonly user: string | undefined } {
     const { store } = this.#state;
     const names = user === undefined ? undefined : splitUser(user);
-    const known = (): string[] => store.locals().map(({ name }) => name);
+    const known = store.localNames();
     const stored = names && store.user(names.user);
     if (names !== undefined && stored === undefined)
       throw new DepotError('not-allowed', `there is no user ${names.user} any more`);
     const chosen = route(destination, names?.local, stored?.locals ?? [], {
-      all: known,
-      known: (name) => known().includes(name),
+      all: () => [...known],
+      known: (name) => known.has(name),
       connected: (name) => this.#registry.get(name) !== undefined,
     });
     const session = this.#registry.get(chosen.local);

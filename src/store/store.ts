@@ -52,6 +52,9 @@ type Row = Readonly<Record<string, SQLOutputValue>>;
 export class Store implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  /** What every request asks for, until something changes. Only this process writes while it has the store open. */
+  readonly #userCache = new Map<string, StoredUser>();
+  #localNames: ReadonlySet<string> | undefined;
 
   /** Opens `file`, made with mode 0600 where it is not there, and brings its schema up to date. */
   constructor(file: string) {
@@ -120,8 +123,13 @@ export class Store implements Disposable {
   }
 
   user(name: string): StoredUser | undefined {
+    const cached = this.#userCache.get(name);
+    if (cached !== undefined) return cached;
     const row = this.#sql('SELECT * FROM users WHERE name = ?').get(name);
-    return row && this.#user(row);
+    if (row === undefined) return undefined;
+    const user = this.#user(row);
+    this.#userCache.set(name, user);
+    return user;
   }
 
   #user(row: Row): StoredUser {
@@ -156,11 +164,13 @@ export class Store implements Disposable {
 
   /** False where there is no such user. */
   setPasswordHash(name: string, passwordHash: string): boolean {
+    this.#userCache.delete(name);
     return this.#sql('UPDATE users SET password_hash = ? WHERE name = ?').run(passwordHash, name).changes > 0;
   }
 
   /** False where there is no such user. */
   removeUser(name: string): boolean {
+    this.#userCache.delete(name);
     return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
   }
 
@@ -170,6 +180,12 @@ export class Store implements Disposable {
     return this.#sql('SELECT * FROM locals ORDER BY name').all().map(localOf);
   }
 
+  /** The names alone. */
+  localNames(): ReadonlySet<string> {
+    this.#localNames ??= new Set(this.locals().map(({ name }) => name));
+    return this.#localNames;
+  }
+
   localByFingerprint(fingerprint: string): StoredLocal | undefined {
     const row = this.#sql('SELECT * FROM locals WHERE fingerprint = ?').get(fingerprint);
     return row && localOf(row);
@@ -177,6 +193,7 @@ export class Store implements Disposable {
 
   /** Registers a key under a name; whoever had the name, and whatever name the key had, is gone. */
   saveLocal(name: string, fingerprint: string, nowMs: number): void {
+    this.#localNames = undefined;
     this.#transaction(() => {
       this.#sql('DELETE FROM locals WHERE name = ? OR fingerprint = ?').run(name, fingerprint);
       this.#sql('INSERT INTO locals VALUES (?, ?, ?, ?)').run(name, fingerprint, nowMs, nowMs);
@@ -189,6 +206,7 @@ export class Store implements Disposable {
 
   /** False where there is no such local. */
   removeLocal(name: string): boolean {
+    this.#localNames = undefined;
     return this.#sql('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
   }
 
