@@ -6,12 +6,18 @@ import { type Finished, Program, run, type RunOptions } from './programs.ts';
 
 export const BIN = path.join(import.meta.dirname, '../../bin/depot.cjs');
 
+/** Compiled once for all of the many short runs; it halves their time and changes nothing else. */
+const ENV: NodeJS.ProcessEnv = {
+  NODE_COMPILE_CACHE: path.join(import.meta.dirname, '../../node_modules/.cache/depot-tests'),
+};
+
 /** Runs one command to its end. */
-export const depot = (args: readonly string[], options?: RunOptions): Promise<Finished> =>
-  run(process.execPath, [BIN, ...args], options);
+export const depot = (args: readonly string[], options: RunOptions = {}): Promise<Finished> =>
+  run(process.execPath, [BIN, ...args], { ...options, env: { ...ENV, ...options.env } });
 
 /** Starts a command that goes on until it is ended. */
-export const start = (...args: readonly string[]): Program => new Program(process.execPath, [BIN, ...args]);
+export const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}): Program =>
+  new Program(process.execPath, [BIN, ...args], { env: { ...ENV, ...env } });
 
 /** What the first start of a server prints. */
 export interface Printed {
@@ -43,7 +49,7 @@ export const parseFirstStart = (text: string): Printed => ({
 /** A server in a home, on ports of the system's choosing unless told otherwise. Waits until it listens. */
 export const startServer = async (home: string, ...args: readonly string[]): Promise<Program> => {
   const ports = args.includes('--socks-port') ? [] : ['--socks-port', '0', '--control-port', '0'];
-  const server = start('server', '--home', home, '--host', LOOPBACK, ...ports, ...args);
+  const server = start(['server', '--home', home, '--host', LOOPBACK, ...ports, ...args]);
   await server.says(/fingerprint +\S+\n/);
   return server;
 };
@@ -57,7 +63,7 @@ export const startNewServer = async (home: string, ...args: readonly string[]): 
 
 /** A local in a home. Waits until it is connected. The link, if any, goes in where nobody can read along. */
 export const startLocal = async (home: string, link?: string, ...args: readonly string[]): Promise<Program> => {
-  const local = start('local', ...(link === undefined ? [] : ['-']), '--home', home, ...args);
+  const local = start(['local', ...(link === undefined ? [] : ['-']), '--home', home, ...args]);
   local.child.stdin.end(link);
   await local.says(/connected to .* as \w+/);
   return local;

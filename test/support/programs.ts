@@ -2,6 +2,7 @@
 
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 
 export interface RunOptions {
   /** What the program reads from stdin; nothing by default. */
@@ -104,7 +105,7 @@ export class Program implements AsyncDisposable {
 
   async #finish(): Promise<Finished> {
     const [code, signal] = (await once(this.child, 'close')) as [number | null, NodeJS.Signals | null];
-    return { code: code ?? 128 + (signal === 'SIGKILL' ? 9 : 15), stdout: this.stdout, stderr: this.stderr };
+    return { code: code ?? 128 + constants.signals[signal ?? 'SIGKILL'], stdout: this.stdout, stderr: this.stderr };
   }
 }
 
