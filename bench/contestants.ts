@@ -185,7 +185,8 @@ const haproxy: Contestant = {
     const [front, middle] = [await freePort(), await freePort()];
     const start = (port: number, to: number, file: string): ChildProcess => {
       const config = `global
-  maxconn 20000
+  maxconn 9200
+  maxpipes 200
 defaults
   mode tcp
   option splice-request

@@ -10,8 +10,10 @@ const revokeCommand = (): Command =>
     .argument('<name>', 'the local')
     .summary('forget the key of a local and cut its session at once')
     .description('Forgets the key of a local and cuts its session at once. It can come back only with a new link.')
-    .addOption(homeOption())
-    .action(async (name: string, { home }: { home: string }) => {
+    .configureHelp({ showGlobalOptions: true })
+    .action(async (name: string, _options: unknown, command: Command) => {
+      // --home is an option of `locals`, wherever it stands.
+      const { home } = command.optsWithGlobals<{ home: string }>();
       await administer(home, (administration) => administration.revokeLocal(name));
     });
 

@@ -63,10 +63,15 @@ const WAYS: Readonly<Record<string, (t: TestContext) => Promise<Pair>>> = {
     }),
 };
 
-/** Takes late, and looks again at what it was given just before: the memory has to be the same until then. */
+/**
+ * Takes late, and looks again at what it was given just before: the memory has to be the same until then.
+ * The end may come while the last piece is not taken yet.
+ */
 class SlowReader implements Sink {
   readonly #hash = createHash('sha256');
   readonly #end: PromiseWithResolvers<string> = Promise.withResolvers();
+  #holds = false;
+  #hasEnded = false;
   writes = 0;
   bytes = 0;
   changed = 0;
@@ -77,20 +82,25 @@ class SlowReader implements Sink {
   }
 
   write(chunks: readonly Uint8Array[], taken: () => void): void {
+    assert.ok(!this.#holds && !this.#hasEnded);
     const before = sha256(...chunks);
     this.writes += 1;
+    this.#holds = true;
     void turns(this.writes % 3).then(() => {
       if (sha256(...chunks) !== before) this.changed += 1;
       for (const chunk of chunks) {
         this.#hash.update(chunk);
         this.bytes += chunk.length;
       }
-      taken();
+      this.#holds = false;
+      if (this.#hasEnded) this.#end.resolve(this.#hash.digest('hex'));
+      else taken();
     });
   }
 
   end(): void {
-    this.#end.resolve(this.#hash.digest('hex'));
+    this.#hasEnded = true;
+    if (!this.#holds) this.#end.resolve(this.#hash.digest('hex'));
   }
 
   reset(error: DepotError): void {
