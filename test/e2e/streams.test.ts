@@ -199,8 +199,11 @@ describe('bursts', () => {
     const here: net.Socket[] = [];
     await using app = await App.listen((socket) => {
       here.push(socket);
-      socket.pipe(socket);
-      if (here.length === 64) for (const each of here) each.write('all here');
+      if (here.length < 64) return;
+      for (const each of here) {
+        each.write('all here');
+        each.pipe(each);
+      }
     });
     const { socksPort, login } = small;
     const clients = await Promise.all(
@@ -208,24 +211,15 @@ describe('bursts', () => {
     );
     const answers = clients.map(async (client, index) => {
       client.end(` ${index}`);
-      return (await collect(client)).toString().split(' ').sort();
+      return (await collect(client)).toString();
     });
     const [local] = small.server.status().locals;
     assert.equal(local?.streams, 64);
     assert.ok(local.tunnels.busy + local.tunnels.idle <= 4, `${JSON.stringify(local.tunnels)} tunnels`);
-    for (const [index, words] of (await Promise.all(answers)).entries()) {
-      assert.deepEqual(words, ['all', 'here', `${index}`].sort());
-    }
-  });
-
-  test('256 logins with the right password at once are 256 streams', async () => {
-    await using busy = await Depot.pair();
-    await using app = await App.echo();
-    const { socksPort, login } = busy;
-    const all = Array.from({ length: 256 }, () => openStream({ socksPort, login, host: LOOPBACK, port: app.port }));
-    const settled = await Promise.allSettled(all);
-    const failures = settled.filter(({ status }) => status === 'rejected');
-    assert.equal(failures.length, 0, `${failures.length} of 256 were turned away`);
+    assert.deepEqual(
+      await Promise.all(answers),
+      clients.map((_, index) => `all here ${index}`),
+    );
   });
 
   test('what a burst leaves behind serves the next one', async () => {
