@@ -4,7 +4,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticate } from '../entry/entry.ts';
-import type { Store, StoredUser } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
 import { splitUser } from './router.ts';
 
@@ -34,6 +34,7 @@ export class Access {
   /** Keyed digest of user, password and stored hash, to when it expires. Oldest first. */
   readonly #proven = new Map<string, number>();
   readonly #penalties = new Map<string, Penalty>();
+  readonly #verifying = new Map<string, Promise<boolean>>();
   readonly #waiting: (() => void)[] = [];
   #hashing = 0;
 
@@ -42,14 +43,16 @@ export class Access {
   }
 
   readonly authenticate: Authenticate = async ({ username, password }, from, signal) => {
-    const user = this.#store.user(splitUser(username).user);
-    const proof = user && this.#proofOf(user, password);
-    if (proof !== undefined && this.#isProven(proof)) return true;
+    const { user: name } = splitUser(username);
+    const user = this.#store.user(name);
+    const hash = user?.passwordHash ?? NOBODYS_HASH;
+    const proof = this.#proofOf(name, hash, password);
+    if (this.#isProven(proof)) return true;
     const source = sourceOf(from);
     const penaltyMs = this.#penaltyMs(source);
     if (penaltyMs > 0) await sleep(penaltyMs, undefined, { signal });
-    const right = await this.#verify(password, user?.passwordHash ?? NOBODYS_HASH);
-    if (right && proof !== undefined) {
+    const right = await this.#verifyOnce(proof, password, hash);
+    if (right && user !== undefined) {
       this.#penalties.delete(source);
       remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
       return true;
@@ -68,6 +71,14 @@ export class Access {
   #penaltyMs(source: string): number {
     const failures = this.#failures(source);
     return failures === 0 ? 0 : Math.min(PENALTY_MS * 2 ** (failures - 1), LONGEST_PENALTY_MS);
+  }
+
+  /** Who asks the same while the answer is on its way, waits for that one. */
+  #verifyOnce(proof: string, password: string, hash: string): Promise<boolean> {
+    const running =
+      this.#verifying.get(proof) ?? this.#verify(password, hash).finally(() => this.#verifying.delete(proof));
+    this.#verifying.set(proof, running);
+    return running;
   }
 
   async #verify(password: string, hash: string): Promise<boolean> {
@@ -91,9 +102,9 @@ export class Access {
   }
 
   /** A new password, or a user made anew, has another hash, and so another proof. */
-  #proofOf(user: StoredUser, password: string): string {
+  #proofOf(name: string, hash: string, password: string): string {
     return createHmac('sha256', this.#key)
-      .update(JSON.stringify([user.name, user.passwordHash, password]))
+      .update(JSON.stringify([name, hash, password]))
       .digest('base64');
   }
 }
