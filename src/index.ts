@@ -1,13 +1,15 @@
 // The library: what a program that embeds depot may use. Everything else may change without notice.
 
 import { DepotLocal, type LocalOptions } from './local/local.ts';
-import { DepotServer, type ServerOptions } from './server/server.ts';
+import { DepotServer } from './server/server.ts';
+import type { ServerOptions } from './server/state.ts';
 
 export { DepotError, type ErrorCode, Reply } from './errors.ts';
 export type { LocalConfig, ServerConfig } from './config/schema.ts';
 export type { Log, LogMethod } from './log.ts';
 export type { DepotLocal, LocalEvents, LocalOptions } from './local/local.ts';
-export type { DepotServer, FirstStart, ServerEvents, ServerOptions } from './server/server.ts';
+export type { DepotServer, FirstStart, ServerEvents } from './server/server.ts';
+export type { ServerOptions } from './server/state.ts';
 export type { Resolve } from './net/dial.ts';
 export type { StreamEnd, StreamSnapshot } from './net/streams.ts';
 export type { Administration, UserInfo } from './watch/admin-api.ts';

@@ -3,7 +3,7 @@
 import http from 'node:http';
 import { Home } from '../config/home.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
-import { offlineAdministration, openServerState } from '../server/server.ts';
+import { offlineAdministration, openServerState } from '../server/state.ts';
 import type { StoredLocal } from '../store/store.ts';
 import type { Administration, UserInfo } from '../watch/admin-api.ts';
 import type { Status } from '../watch/status.ts';

@@ -1,35 +1,35 @@
 // The public side, put together: entry, door for locals, registry, router, state and admin socket.
 
 import { EventEmitter } from 'node:events';
-import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Home } from '../config/home.ts';
-import { loadConfig } from '../config/load.ts';
-import { ServerConfig } from '../config/schema.ts';
 import { Entry } from '../entry/entry.ts';
 import { DepotError, messageOf } from '../errors.ts';
-import { encodeJsonFrame, FrameType } from '../link/frames.ts';
-import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf, type LogOption } from '../log.ts';
+import { type Log, logOf } from '../log.ts';
 import type { Connection, Request } from '../net/connector.ts';
 import { FairShare } from '../net/fair-share.ts';
-import type { FrameConnection } from '../net/frame-connection.ts';
-import { digestOfSecret, generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
-import { canonicalHost } from '../socks/address.ts';
-import { Store } from '../store/store.ts';
-import { SOFTWARE, VERSION } from '../version.ts';
+import type { Store } from '../store/store.ts';
+import { VERSION } from '../version.ts';
 import { AdminSocket, type Administration } from '../watch/admin-api.ts';
 import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
 import { StoreAdministration } from './administration.ts';
-import { type Caller, LinkDoor } from './link-door.ts';
+import { Admission } from './admission.ts';
+import { LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
 import { type Route, route, splitUser } from './router.ts';
-import { LocalSession } from './session.ts';
+import type { LocalSession } from './session.ts';
+import {
+  advertisedHost,
+  isGuessed,
+  isLoopbackHost,
+  openServerState,
+  type ServerOptions,
+  type ServerState,
+} from './state.ts';
 
 /** What a server tells while it runs. */
 export interface ServerEvents {
@@ -39,18 +39,6 @@ export interface ServerEvents {
   localDown: [{ readonly name: string; readonly error: DepotError }];
   streamStart: [StreamSnapshot];
   streamEnd: [StreamEnd];
-}
-
-/** Every setting of the configuration, and what a program that embeds a server may want besides. */
-export interface ServerOptions extends Partial<ServerConfig> {
-  /** The server's home directory; made where it is missing. */
-  readonly home: string;
-  /** The configuration file; default `config.json` in the home, where it is there. */
-  readonly configFile?: string | undefined;
-  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Default: silence. A function is called once, with the configured level. */
-  readonly log?: LogOption;
 }
 
 /** What the very first start made; shown once, never again. */
@@ -64,65 +52,6 @@ export interface FirstStart {
 const FIRST_USER = 'owner';
 const FIRST_LOCAL = 'home';
 
-/** What reads like this in a link is no place to dial. */
-const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
-const isLoopbackHost = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || canonicalHost(host).startsWith('127.');
-
-/** The first address of this machine that others could reach, where nobody said how this host is called. */
-const ownAddress = (): string => {
-  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  const usable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
-  return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address ?? '127.0.0.1';
-};
-
-/** Whether nobody said how this host is called, so that links carry a guess. */
-const isGuessed = ({ advertise, host }: ServerConfig): boolean => advertise === undefined && isAnyAddress(host);
-
-const advertisedHost = ({ advertise, host }: ServerConfig): string =>
-  advertise ?? (isAnyAddress(host) ? ownAddress() : host);
-
-/** A server's state on disk: opened by the server itself, or by a command while no server runs. */
-export interface ServerState {
-  readonly config: ServerConfig;
-  readonly home: Home;
-  readonly store: Store;
-  readonly identity: Identity;
-}
-
-/** Opens a home as a server's. Throws `invalid-config` or `unusable-home`. */
-export const openServerState = ({
-  home: directory,
-  configFile,
-  env = {},
-  log: _log,
-  ...flags
-}: ServerOptions): ServerState => {
-  const home = Home.open(directory);
-  if (home.isLocal) {
-    throw new DepotError(
-      'unusable-home',
-      `${home.directory} is the home of a local. Choose another one for the server with --home DIR.`,
-    );
-  }
-  const config = loadConfig(ServerConfig, {
-    flags,
-    env,
-    file: configFile ?? home.configFile,
-    required: configFile !== undefined,
-  });
-  const identity = identityOf(home.privateKey(generatePrivateKey));
-  return { config, home, identity, store: new Store(home.databaseFile) };
-};
-
-/** The administration of a server that does not run. */
-export const offlineAdministration = ({ config, store, identity }: ServerState): Administration =>
-  new StoreAdministration({
-    store,
-    invitationMs: config.invitationMs,
-    linkTarget: { host: advertisedHost(config), port: config.controlPort, fingerprint: identity.fingerprint },
-  });
-
 export class DepotServer implements AsyncDisposable {
   /** `localUp`, `localDown`, `streamStart`, `streamEnd`. */
   readonly events = new EventEmitter<ServerEvents>();
@@ -132,7 +61,6 @@ export class DepotServer implements AsyncDisposable {
   readonly #state: ServerState;
   readonly #log: Log;
   readonly #startedAt = Date.now();
-  readonly #budget: WindowBudget;
   readonly #registry: Registry;
   readonly #streams: Streams;
   readonly #entry: Entry;
@@ -146,7 +74,6 @@ export class DepotServer implements AsyncDisposable {
     const { config, store, identity } = state;
     this.#state = state;
     this.#log = log;
-    this.#budget = new WindowBudget(config.windowBudgetBytes);
     this.#registry = new Registry({
       onUp: (session) => this.#localUp(session),
       onDown: (session, error) => this.#localDown(session, error),
@@ -165,12 +92,24 @@ export class DepotServer implements AsyncDisposable {
       onTurnedAway: (from, why) =>
         log.info({ event: 'turned-away', port: 'socks', from, why }, `turned away ${from}: ${why}`),
     });
+    const admission = new Admission({
+      store,
+      registry: this.#registry,
+      pool: {
+        min: config.tunnelsMin,
+        max: config.tunnelsMax,
+        idMs: config.tunnelIdMs,
+        windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
+      },
+      tunnelPort: () => this.#ownTunnelPort(),
+      log,
+    });
     this.#door = new LinkDoor({
       share,
       acceptor: new TlsAcceptor(identity),
       handshakeMs: config.handshakeMs,
       heartbeat: config,
-      onHello: (hello, caller, connection) => this.#hello(hello, caller, connection),
+      onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
       onTurnedAway: (from, why) =>
         log.info({ event: 'turned-away', port: 'control', from, why }, `turned away ${from}: ${why}`),
     });
@@ -371,66 +310,9 @@ export class DepotServer implements AsyncDisposable {
 
   // Locals.
 
-  #hello(hello: Hello, caller: Caller, connection: FrameConnection): void {
-    if (hello.purpose === 'tunnel') {
-      const session = this.#registry.byFingerprint(caller.fingerprint);
-      if (session?.pool.attach(hello.id, connection) === true) return;
-      throw new DepotError('protocol-violation', 'a tunnel that nobody asked for');
-    }
-    const version = PROTOCOL_VERSIONS.find((ours) => hello.versions.includes(ours));
-    if (version === undefined) {
-      throw new DepotError(
-        'version-mismatch',
-        `this server speaks version ${PROTOCOL_VERSIONS.join(', ')} of the protocol, ${hello.software} speaks ${hello.versions.join(', ')}; upgrade the older one`,
-      );
-    }
-    const name = this.#admit(caller, hello.invitation);
+  #ownTunnelPort(): number | undefined {
     const { controlPort, tunnelPort } = this.address;
-    // One port for both may have another number where local dials it (port forwarding), so it is not named then.
-    const ownPort = tunnelPort === controlPort ? {} : { tunnelPort };
-    const welcome: Welcome = { version, name, software: SOFTWARE, ...ownPort };
-    connection.send(encodeJsonFrame(FrameType.welcome, 0, welcome));
-    const { config } = this.#state;
-    const { fingerprint, from } = caller;
-    this.#registry.add(
-      new LocalSession({ name, fingerprint, from, software: hello.software, platform: hello.platform }, connection, {
-        min: config.tunnelsMin,
-        max: config.tunnelsMax,
-        idMs: config.tunnelIdMs,
-        windows: { maxBytes: config.windowMaxBytes, budget: this.#budget },
-      }),
-    );
-  }
-
-  /**
-   * The name of whoever has this key. A new key needs an invitation; a known one that comes with an invitation which is
-   * used up did so because it never saw our first answer. Throws `unknown-local` or `invitation-invalid`.
-   */
-  #admit({ fingerprint }: Caller, invitation: string | undefined): string {
-    const { store } = this.#state;
-    const known = store.localByFingerprint(fingerprint);
-    if (invitation === undefined) {
-      if (known !== undefined) return known.name;
-      throw new DepotError(
-        'unknown-local',
-        'this server does not know this local, or has revoked it; join with a new link from `depot invite`',
-      );
-    }
-    const taken = store.takeInvitation(digestOfSecret(invitation), Date.now());
-    if (taken.kind === 'valid') {
-      if (known !== undefined && known.name !== taken.name) {
-        this.#registry.end(known.name, new DepotError('replaced', `local ${known.name} is called ${taken.name} now`));
-      }
-      store.saveLocal(taken.name, fingerprint, Date.now());
-      this.#log.info({ event: 'local-joined', local: taken.name }, `local ${taken.name} joined`);
-      return taken.name;
-    }
-    if (taken.kind === 'used' && known !== undefined) return known.name;
-    const why = { used: 'was used before', expired: 'has expired', unknown: 'is not known to this server' }[taken.kind];
-    throw new DepotError(
-      'invitation-invalid',
-      `this join link ${why}; make a new one with \`depot invite NAME\` on the server`,
-    );
+    return tunnelPort === controlPort ? undefined : tunnelPort;
   }
 
   #localUp({ peer: { name, from, software, platform } }: LocalSession): void {

@@ -1,0 +1,84 @@
+// What a server has on disk and in its configuration: opened by the server itself, or by a command while none runs.
+
+import { networkInterfaces } from 'node:os';
+import { Home } from '../config/home.ts';
+import { loadConfig } from '../config/load.ts';
+import { ServerConfig } from '../config/schema.ts';
+import { DepotError } from '../errors.ts';
+import type { LogOption } from '../log.ts';
+import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
+import { canonicalHost } from '../socks/address.ts';
+import { Store } from '../store/store.ts';
+import type { Administration } from '../watch/admin-api.ts';
+import { StoreAdministration } from './administration.ts';
+
+/** Every setting of the configuration, and what a program that embeds a server may want besides. */
+export interface ServerOptions extends Partial<ServerConfig> {
+  /** The server's home directory; made where it is missing. */
+  readonly home: string;
+  /** The configuration file; default `config.json` in the home, where it is there. */
+  readonly configFile?: string | undefined;
+  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Default: silence. A function is called once, with the configured level. */
+  readonly log?: LogOption;
+}
+
+/** What reads like this in a link is no place to dial. */
+const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
+export const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || canonicalHost(host).startsWith('127.');
+
+/** The first address of this machine that others could reach, where nobody said how this host is called. */
+const ownAddress = (): string => {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const usable = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address ?? '127.0.0.1';
+};
+
+/** Whether nobody said how this host is called, so that links carry a guess. */
+export const isGuessed = ({ advertise, host }: ServerConfig): boolean => advertise === undefined && isAnyAddress(host);
+
+export const advertisedHost = ({ advertise, host }: ServerConfig): string =>
+  advertise ?? (isAnyAddress(host) ? ownAddress() : host);
+
+/** A server's state on disk: opened by the server itself, or by a command while no server runs. */
+export interface ServerState {
+  readonly config: ServerConfig;
+  readonly home: Home;
+  readonly store: Store;
+  readonly identity: Identity;
+}
+
+/** Opens a home as a server's. Throws `invalid-config` or `unusable-home`. */
+export const openServerState = ({
+  home: directory,
+  configFile,
+  env = {},
+  log: _log,
+  ...flags
+}: ServerOptions): ServerState => {
+  const home = Home.open(directory);
+  if (home.isLocal) {
+    throw new DepotError(
+      'unusable-home',
+      `${home.directory} is the home of a local. Choose another one for the server with --home DIR.`,
+    );
+  }
+  const config = loadConfig(ServerConfig, {
+    flags,
+    env,
+    file: configFile ?? home.configFile,
+    required: configFile !== undefined,
+  });
+  const identity = identityOf(home.privateKey(generatePrivateKey));
+  return { config, home, identity, store: new Store(home.databaseFile) };
+};
+
+/** The administration of a server that does not run. */
+export const offlineAdministration = ({ config, store, identity }: ServerState): Administration =>
+  new StoreAdministration({
+    store,
+    invitationMs: config.invitationMs,
+    linkTarget: { host: advertisedHost(config), port: config.controlPort, fingerprint: identity.fingerprint },
+  });
