@@ -222,6 +222,17 @@ describe('bursts', () => {
     );
   });
 
+  test('300 logins with the right password, all at the same moment, are all let in', async () => {
+    await using busy = await Depot.server();
+    await using stack = new AsyncDisposableStack();
+    const wires = await Promise.all(Array.from({ length: 300 }, () => Wire.connect(busy.socksPort)));
+    for (const wire of wires) stack.use(wire).write(greeting(2));
+    for (const wire of wires) await wire.read(2);
+    for (const wire of wires) wire.write(credentials(busy.login));
+    const answers = await Promise.all(wires.map((wire) => wire.read(2)));
+    assert.equal(answers.filter(([, status]) => status !== 0).length, 0, 'some were turned away');
+  });
+
   test('what a burst leaves behind serves the next one', async () => {
     await using small = await Depot.pair({ tunnelsMin: 1, tunnelsMax: 4 });
     await using app = await App.echo();
