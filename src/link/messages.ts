@@ -74,6 +74,15 @@ export const Control = z.discriminatedUnion('type', [
 ]);
 export type Control = z.infer<typeof Control>;
 
+/** What local says on the control connection. */
+export const LocalControl = z.object({
+  /** This tunnel will not come. */
+  type: z.literal('tunnel-failed'),
+  tunnel: z.string().max(200),
+  failure: Failure,
+});
+export type LocalControl = z.infer<typeof LocalControl>;
+
 /** Reads one JSON payload. Throws `protocol-violation` that says what was wrong. */
 export const parseMessage = <T>(schema: z.ZodType<T>, payload: Uint8Array): T => {
   let json: unknown;

@@ -2,9 +2,18 @@
 // Knows nothing of trying again.
 
 import { arch, platform } from 'node:os';
-import { DepotError } from '../errors.ts';
+import { asDepotError, DepotError } from '../errors.ts';
 import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
-import { Control, type Hello, type Open, parseMessage, PROTOCOL_VERSIONS, Welcome } from '../link/messages.ts';
+import {
+  Control,
+  failureOf,
+  type Hello,
+  type LocalControl,
+  type Open,
+  parseMessage,
+  PROTOCOL_VERSIONS,
+  Welcome,
+} from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
 import type { Log } from '../log.ts';
 import { deadline, orAborted, type Resolve } from '../net/dial.ts';
@@ -150,8 +159,10 @@ export class Link implements FrameSink {
       void connection.closed.then(() => this.#tunnels.delete(tunnel));
       if (open !== undefined) tunnel.adopt(open);
     } catch (error) {
-      const { message } = error as DepotError;
-      log.warn({ event: 'tunnel-failed' }, `could not bring a tunnel: ${message}`);
+      const failure = failureOf(asDepotError(error, 'connection-lost'));
+      log.warn({ event: 'tunnel-failed', code: failure.code }, `could not bring a tunnel: ${failure.message}`);
+      const message: LocalControl = { type: 'tunnel-failed', tunnel: id, failure };
+      this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
     } finally {
       limit.clear();
     }

@@ -170,7 +170,11 @@ export class DepotLocal implements AsyncDisposable {
    * Calling it again without `drain` ends at once.
    */
   async stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
-    if (drain && !this.#stop.signal.aborted) {
+    if (drain && this.#streams.size > 0 && !this.#stop.signal.aborted) {
+      this.#log.info(
+        { event: 'draining', streams: this.#streams.size },
+        `draining: ${this.#streams.size} streams may end within ${this.#config.drainMs / 1000} s; a second SIGTERM ends at once`,
+      );
       const wait = sleep(this.#config.drainMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
       await Promise.race([this.#streams.idle(), wait]);
     }

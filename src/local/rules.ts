@@ -54,6 +54,8 @@ const invalid = (text: string, why: string): DepotError =>
 const parseNetwork = (text: string): Network | undefined => {
   const [address = '', length, ...rest] = text.split('/');
   if (!isIP(address) || rest.length > 0) return undefined;
+  // IPv4 that hides in IPv6 is dialed as IPv4, so such a rule would never match.
+  if (isIPv4(canonicalHost(address)) && !isIPv4(address)) return undefined;
   const family = isIPv4(address) ? 'ipv4' : 'ipv6';
   const bits = family === 'ipv4' ? 32 : 128;
   const prefix = length === undefined ? bits : /^\d{1,3}$/.test(length) ? Number(length) : Number.NaN;
@@ -132,8 +134,9 @@ export class Rules {
     return this.#rules.map(({ text }) => text);
   }
 
-  /** May `address`, which `name` was resolved to (or is), be dialed on `port`? */
-  check(name: string, address: string, port: number): Verdict {
+  /** May the address that `name` was `resolved` to (or is) be dialed on `port`? */
+  check(name: string, resolved: string, port: number): Verdict {
+    const address = canonicalHost(resolved);
     const target = formatAddress({ host: address, port });
     if (!isIP(address)) return { allowed: false, reason: `${address} is no address` };
     const special = explicitOnly.find(({ contains }) => contains(address));

@@ -85,7 +85,12 @@ export class SocketEndpoint implements Endpoint {
 
   reset(_error: DepotError): void {
     this.#resetByUs = true;
-    this.socket.resetAndDestroy();
+    const { socket } = this;
+    // While the FIN is on its way to the kernel, libuv refuses to reset, Node does not notice, and the socket is never
+    // closed. The FIN was meant, and takes no longer than this turn; so it goes first.
+    const finLeaves = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
+    if (finLeaves && !socket.destroyed) socket.once('finish', () => socket.resetAndDestroy());
+    else socket.resetAndDestroy();
   }
 
   /** What was read, in memory that stays ours until the sink has taken it. */

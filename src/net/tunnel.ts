@@ -79,6 +79,7 @@ export class Tunnel implements FrameSink {
   }
 
   async #await(id: number, signal: AbortSignal): Promise<Connection> {
+    if (!this.connection.isOpen) throw new DepotError('connection-lost', 'the tunnel was lost');
     const stream = this.#add(id);
     const answer = Promise.withResolvers<Address>();
     const onAbort = (): void => {

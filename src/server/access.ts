@@ -34,7 +34,7 @@ export class Access {
   /** Keyed digest of user, password and stored hash, to when it expires. Oldest first. */
   readonly #proven = new Map<string, number>();
   readonly #penalties = new Map<string, Penalty>();
-  readonly #verifying = new Map<string, Promise<boolean>>();
+  readonly #verifying = new Map<string, Promise<boolean | undefined>>();
   readonly #waiting: (() => void)[] = [];
   #hashing = 0;
 
@@ -52,6 +52,7 @@ export class Access {
     const penaltyMs = this.#penaltyMs(source);
     if (penaltyMs > 0) await sleep(penaltyMs, undefined, { signal });
     const right = await this.#verifyOnce(proof, password, hash);
+    if (right === undefined) return false;
     if (right && user !== undefined) {
       this.#penalties.delete(source);
       remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
@@ -74,16 +75,17 @@ export class Access {
   }
 
   /** Who asks the same while the answer is on its way, waits for that one. */
-  #verifyOnce(proof: string, password: string, hash: string): Promise<boolean> {
+  #verifyOnce(proof: string, password: string, hash: string): Promise<boolean | undefined> {
     const running =
       this.#verifying.get(proof) ?? this.#verify(password, hash).finally(() => this.#verifying.delete(proof));
     this.#verifying.set(proof, running);
     return running;
   }
 
-  async #verify(password: string, hash: string): Promise<boolean> {
+  /** Undefined where too many wait already: nobody knows then whether it was right. */
+  async #verify(password: string, hash: string): Promise<boolean | undefined> {
     if (this.#hashing >= CONCURRENT_HASHES) {
-      if (this.#waiting.length >= WAITING_HASHES) return false;
+      if (this.#waiting.length >= WAITING_HASHES) return undefined;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {
       this.#hashing += 1;

@@ -180,10 +180,12 @@ export class DepotServer implements AsyncDisposable {
 
   #administrationFor(port: number): Administration {
     const { config, store, identity } = this.#state;
+    const target = { host: advertisedHost(config), port };
+    store.setLinkTarget(target);
     return new StoreAdministration({
       store,
       invitationMs: config.invitationMs,
-      linkTarget: { host: advertisedHost(config), port, fingerprint: identity.fingerprint },
+      linkTarget: { ...target, fingerprint: identity.fingerprint },
       onUserRemoved: (name) => this.#endStreamsOf(name),
       onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
     });
@@ -283,7 +285,11 @@ export class DepotServer implements AsyncDisposable {
   async #stop(drain: boolean): Promise<void> {
     this.#listeners?.socks.close();
     this.#entry.close();
-    if (drain) {
+    if (drain && this.#streams.size > 0) {
+      this.#log.info(
+        { event: 'draining', streams: this.#streams.size },
+        `draining: ${this.#streams.size} streams may end within ${this.#state.config.drainMs / 1000} s; a second SIGTERM ends at once`,
+      );
       const patience = new AbortController();
       const wait = sleep(this.#state.config.drainMs, undefined, { signal: patience.signal }).catch(() => undefined);
       await Promise.race([this.#streams.idle(), wait]);

@@ -1,7 +1,8 @@
 // The session of one local: its control connection and its pool of tunnels. Ends as one.
 
 import { DepotError } from '../errors.ts';
-import { frameName, type FrameSink, type FrameType } from '../link/frames.ts';
+import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
+import { errorOf, LocalControl, parseMessage } from '../link/messages.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
 
@@ -51,7 +52,10 @@ export class LocalSession implements FrameSink {
     throw new DepotError('protocol-violation', 'data on a control connection');
   }
 
-  frame(type: FrameType): void {
-    throw new DepotError('protocol-violation', `a ${frameName(type)} frame on a control connection`);
+  frame(type: FrameType, _stream: number, payload: Uint8Array): void {
+    if (type !== FrameType.control)
+      throw new DepotError('protocol-violation', `a ${frameName(type)} frame on a control connection`);
+    const { tunnel, failure } = parseMessage(LocalControl, payload);
+    this.pool.failed(tunnel, errorOf(failure));
   }
 }

@@ -75,10 +75,13 @@ export const openServerState = ({
   return { config, home, identity, store: new Store(home.databaseFile) };
 };
 
-/** The administration of a server that does not run. */
+/** The administration of a server that does not run; its links lead to where it ran last, whatever flags it had. */
 export const offlineAdministration = ({ config, store, identity }: ServerState): Administration =>
   new StoreAdministration({
     store,
     invitationMs: config.invitationMs,
-    linkTarget: { host: advertisedHost(config), port: config.controlPort, fingerprint: identity.fingerprint },
+    linkTarget: {
+      ...(store.linkTarget() ?? { host: advertisedHost(config), port: config.controlPort }),
+      fingerprint: identity.fingerprint,
+    },
   });

@@ -87,6 +87,17 @@ export class TunnelPool {
     return true;
   }
 
+  /** Local cannot bring this one. Whoever waits for it knows at once; the next attempt waits as long as an id is good. */
+  failed(id: string, error: DepotError): void {
+    const expected = this.#expected.get(id);
+    if (expected === undefined) return;
+    const { waiter } = expected;
+    waiter?.failed(new DepotError('local-lost', `local could not bring a tunnel: ${error.message}`, { cause: error }));
+    if (waiter === undefined) return;
+    clearTimeout(expected.timer);
+    this.#expected.delete(id);
+  }
+
   /** Ends every tunnel and every request that waits for one. */
   close(error: DepotError): void {
     if (this.#closed !== undefined) return;

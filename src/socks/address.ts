@@ -28,7 +28,8 @@ export const isIPv4 = (host: string): boolean => IPV4.test(host);
 
 /** The shortest text of an IPv6 address (RFC 5952), or undefined where `host` is none. */
 const canonicalIPv6 = (host: string): string | undefined => {
-  if (!host.includes(':')) return undefined;
+  // The URL parser would also read what only begins or ends with an address.
+  if (!host.includes(':') || !/^[\da-f:.]+$/i.test(host)) return undefined;
   const url = URL.parse(`http://[${host}]/`);
   return url === null ? undefined : url.hostname.slice(1, -1);
 };

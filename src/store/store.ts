@@ -2,7 +2,7 @@
 
 import { chmodSync, existsSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
-import { DepotError } from '../errors.ts';
+import { DepotError, messageOf } from '../errors.ts';
 
 export interface StoredUser {
   readonly name: string;
@@ -41,7 +41,8 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;
    CREATE TABLE invitations (
      digest TEXT PRIMARY KEY, name TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
-   ) STRICT, WITHOUT ROWID;`,
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A used or expired invitation is remembered this long, so that it can be refused by name. */
@@ -59,12 +60,20 @@ export class Store implements Disposable {
   /** Opens `file`, made with mode 0600 where it is not there, and brings its schema up to date. */
   constructor(file: string) {
     const isNew = !existsSync(file);
-    this.#db = new DatabaseSync(file);
-    if (isNew) chmodSync(file, 0o600);
-    this.#db.exec(
-      'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
-    );
-    this.#migrate(file);
+    try {
+      this.#db = new DatabaseSync(file);
+      if (isNew) chmodSync(file, 0o600);
+      this.#db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
+      );
+      this.#migrate(file);
+    } catch (error) {
+      if (error instanceof DepotError) throw error;
+      const why = `${file} cannot be used as depot's database: ${messageOf(error)}`;
+      throw new DepotError('unusable-home', `${why}. Put a backup in its place, or move it away to start anew.`, {
+        cause: error,
+      });
+    }
   }
 
   [Symbol.dispose](): void {
@@ -208,6 +217,18 @@ export class Store implements Disposable {
   removeLocal(name: string): boolean {
     this.#localNames = undefined;
     return this.#sql('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
+  }
+
+  // What the server knows of itself.
+
+  /** Where locals reached the server when it ran last. */
+  linkTarget(): { readonly host: string; readonly port: number } | undefined {
+    const row = this.#sql("SELECT value FROM facts WHERE name = 'link-target'").get();
+    return row && (JSON.parse(String(row['value'])) as { host: string; port: number });
+  }
+
+  setLinkTarget(target: { readonly host: string; readonly port: number }): void {
+    this.#sql("INSERT OR REPLACE INTO facts (name, value) VALUES ('link-target', ?)").run(JSON.stringify(target));
   }
 
   // Invitations.

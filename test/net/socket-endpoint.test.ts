@@ -286,6 +286,16 @@ for (const [way, make] of Object.entries(WAYS)) {
       assert.deepEqual(collector.log, []);
     });
 
+    it('is closed when it is aborted right after its end', async (t) => {
+      const { endpoint, peer } = await make(t);
+      read(endpoint);
+      const ended = closed(endpoint.socket);
+      peer.on('error', () => undefined).resume();
+      endpoint.end();
+      endpoint.reset(new DepotError('stopped', 'ended by the operator'));
+      await ended;
+    });
+
     it('never calls what could not be written taken', async (t) => {
       const { endpoint, peer } = await make(t);
       const collector = read(endpoint);

@@ -209,7 +209,7 @@ describe('the database', () => {
     );
   });
 
-  it("that is damaged is refused in depot's words", { todo: 'the raw error of SQLite comes through' }, (t) => {
+  it("that is damaged is refused in depot's words", (t) => {
     const file = fileIn(t);
     writeFileSync(file, 'this is no database'.repeat(100), { mode: 0o600 });
     assert.throws(() => new Store(file), hasCode('unusable-home'));
