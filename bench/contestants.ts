@@ -144,7 +144,7 @@ const microsocks: Contestant = {
   needs: ['microsocks'],
   start: async (directory) => {
     const socksPort = await freePort();
-    const child = run('microsocks', ['-i', '127.0.0.1', '-p', String(socksPort), '-q'], directory);
+    const child = run('microsocks', ['-i', '127.0.0.1', '-p', String(socksPort)], directory);
     await untilListening(socksPort, 'microsocks');
     return { target: { socksPort, appPort: 0 }, processes: { server: child } };
   },

@@ -2,13 +2,13 @@
 // Prints medians as a Markdown table and keeps all figures as JSON.
 //   npm run bench -- [--rounds 5] [--only depot,direct] [--scenarios bulk,requests,ping,idle,start] [--out FILE]
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import type { Target } from './socks-client.ts';
+import { connect, type Target } from './socks-client.ts';
 import { type Contestant, CONTESTANTS, freePort, isThere, type Running, startDepot } from './contestants.ts';
 import type { Figures, Job } from './load.ts';
 import { cpuSeconds, residentKib } from './processes.ts';
@@ -62,7 +62,7 @@ const SCENARIOS: readonly Scenario[] = [
   bulk('8 streams down', 'down', 8),
   bulk('8 streams up', 'up', 8),
   bulk('4 streams both ways', 'both', 4),
-  requests(1, 500),
+  requests(1, 200),
   requests(16, 3000),
   requests(128, 3000),
   { group: 'ping', name: 'ping alone', work: PING },
@@ -154,19 +154,12 @@ const measureStart = async (appPort: number): Promise<Figures> => {
   const [, password] = /password\s+(\S+)/.exec(server.output) ?? [];
   const joined = performance.now();
   const local = await startDepot(['local', ...home('local'), link], /connected to/);
-  execFileSync('curl', [
-    '-sS',
-    '-o',
-    '/dev/null',
-    '--max-time',
-    '10',
-    '--http0.9',
-    '-x',
-    `socks5h://owner:${password}@127.0.0.1:${socksPort}`,
-    '-X',
-    'D',
-    `http://127.0.0.1:${appPort}/`,
-  ]);
+  const answered = Promise.withResolvers<void>();
+  const target = { socksPort, appPort, user: 'owner', password: password ?? '' };
+  const socket = await connect(target, () => answered.resolve());
+  socket.write('E\n!');
+  await answered.promise;
+  socket.destroy();
   const firstByteMs = performance.now() - joined;
   server.child.kill('SIGKILL');
   local.child.kill('SIGKILL');
