@@ -69,7 +69,17 @@ class AdminClient implements Administration {
         response.on('error', reject);
         response.on('end', () => resolve([response.statusCode ?? 0, Buffer.concat(pieces).toString()]));
       });
-      request.on('error', (error) => reject(NOT_RUNNING.has(errnoOf(error) ?? '') ? new NotRunning() : error));
+      request.on('error', (error) =>
+        reject(
+          NOT_RUNNING.has(errnoOf(error) ?? '')
+            ? new NotRunning()
+            : new DepotError(
+                'unusable-home',
+                `Cannot speak to ${this.#socketPath}: ${errnoOf(error) ?? error.message}.`,
+                { cause: error },
+              ),
+        ),
+      );
       request.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

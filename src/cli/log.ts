@@ -6,10 +6,14 @@ import type { Log, LogLevel } from '../log.ts';
 /** Loaded only where somebody reads along. */
 const pretty = process.stderr.isTTY ? (await import('pino-pretty')).default : undefined;
 
-const PRETTY = { destination: 2, translateTime: 'SYS:HH:MM:ss', hideObject: true, sync: true };
+/** A log that cannot be written (disk full, terminal gone) is lost; whoever it tells of goes on. */
+const stderr = pino.destination({ dest: 2, sync: true, maxLength: 1024 * 1024 });
+stderr.on('error', () => undefined);
+
+const PRETTY = { translateTime: 'SYS:HH:MM:ss', hideObject: true, sync: true };
 
 export const createLog = (level: LogLevel): Log =>
   pino(
     { level, base: null, timestamp: stdTimeFunctions.isoTime },
-    pretty === undefined ? pino.destination({ dest: 2, sync: true }) : pretty(PRETTY),
+    pretty === undefined ? stderr : pretty({ ...PRETTY, destination: stderr }),
   );

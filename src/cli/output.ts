@@ -8,7 +8,8 @@ export const printJson = (value: unknown): void => print(JSON.stringify(value, n
 
 /** Columns as wide as they need to be; nothing at all without rows. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string => {
-  const all = [head, ...rows];
+  // Names come from others, and nothing in them may steer a terminal.
+  const all = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}/gu, '?')));
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all
     .map((row) =>

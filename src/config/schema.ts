@@ -47,6 +47,7 @@ export const ServerConfig = z.strictObject({
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
+  openMs: milliseconds('how long a local may take to answer a request; longer than its own dialMs', 30_000),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
   ...shared,

@@ -80,6 +80,7 @@ export class DepotLocal implements AsyncDisposable {
   #invitation: JoinLink | undefined;
   #link: Link | undefined;
   #reconnects = 0;
+  #draining = false;
   #lastError: DepotError | undefined;
 
   private constructor(
@@ -170,6 +171,7 @@ export class DepotLocal implements AsyncDisposable {
    * Calling it again without `drain` ends at once.
    */
   async stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#draining = true;
     if (drain && this.#streams.size > 0 && !this.#stop.signal.aborted) {
       this.#log.info(
         { event: 'draining', streams: this.#streams.size },
@@ -310,6 +312,10 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   #accept({ command, destination, user, from }: Open, incoming: IncomingStream): Promise<void> {
+    if (this.#draining) {
+      incoming.answer(new DepotError('stopped', 'this local is about to stop'));
+      return Promise.resolve();
+    }
     return this.#streams.carry({ command, destination, user, from }, incoming);
   }
 

@@ -62,6 +62,7 @@ export const dial = <T extends { readonly socket: net.Socket }>(
     let timer: NodeJS.Timeout | undefined;
 
     const finish = (): void => {
+      waiting.length = 0;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       for (const attempt of running) attempt.socket.destroy();

@@ -66,11 +66,6 @@ export class TunnelStream implements Endpoint {
     return this.#state === 'closed';
   }
 
-  /** Whether bytes wait here for the line or for their reader. */
-  get isBusy(): boolean {
-    return this.#outgoing !== undefined || this.#deliveringBytes > 0;
-  }
-
   // The side that faces the relay.
 
   readInto(sink: Sink): void {
@@ -144,11 +139,17 @@ export class TunnelStream implements Endpoint {
     const before = this.#state;
     this.#state = nextStreamState(before, event);
     if (this.#state !== 'closed' || before === 'closed') return;
-    this.#window.close();
+    this.#closeWindow();
     this.#onClosed(this);
   }
 
+  /** What lies here still counts, after the last frame too. */
+  #closeWindow(): void {
+    if (this.isClosed && this.#incoming.bytes === 0 && this.#deliveringBytes === 0) this.#window.close();
+  }
+
   #forget(): void {
+    this.#deliveringBytes = 0;
     this.#outgoing = undefined;
     this.#incoming.take();
   }
@@ -221,6 +222,7 @@ export class TunnelStream implements Endpoint {
     this.#incoming.recycle(this.#delivering);
     this.#delivering = [];
     this.#deliveringBytes = 0;
+    this.#closeWindow();
     if (!this.isClosed && !this.#finArrived) {
       const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);
       if (grant > 0) this.#connection.send(encodeWindow(this.id, grant));

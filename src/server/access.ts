@@ -47,7 +47,10 @@ export class Access {
     const user = this.#store.user(name);
     const hash = user?.passwordHash ?? NOBODYS_HASH;
     const proof = this.#proofOf(name, hash, password);
-    if (this.#isProven(proof)) return true;
+    if (this.#isProven(proof)) {
+      remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
+      return true;
+    }
     const source = sourceOf(from);
     const penaltyMs = this.#penaltyMs(source);
     if (penaltyMs > 0) await sleep(penaltyMs, undefined, { signal });

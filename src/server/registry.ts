@@ -24,11 +24,11 @@ export class Registry {
     const { name, from } = session.peer;
     this.#sessions.get(name)?.close(new DepotError('replaced', `local ${name} logged in anew from ${from}`));
     this.#sessions.set(name, session);
-    this.#hooks.onUp(session);
     void session.closed.then((error) => {
       if (this.#sessions.get(name) === session) this.#sessions.delete(name);
       this.#hooks.onDown(session, error);
     });
+    this.#hooks.onUp(session);
   }
 
   /** False where it is not connected. */

@@ -7,6 +7,7 @@ import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
 import type { Connection, Request } from '../net/connector.ts';
+import { deadline } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
@@ -158,6 +159,7 @@ export class DepotServer implements AsyncDisposable {
     this.#listeners = { socks, control, tunnel };
     this.#administration = this.#administrationFor(control.address.port);
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
+    store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
     if (isNew) this.firstStart = await this.#firstStart(this.#administration);
   }
 
@@ -181,7 +183,6 @@ export class DepotServer implements AsyncDisposable {
   #administrationFor(port: number): Administration {
     const { config, store, identity } = this.#state;
     const target = { host: advertisedHost(config), port };
-    store.setLinkTarget(target);
     return new StoreAdministration({
       store,
       invitationMs: config.invitationMs,
@@ -321,8 +322,17 @@ export class DepotServer implements AsyncDisposable {
     return tunnelPort === controlPort ? undefined : tunnelPort;
   }
 
+  /** A disk that is full must not cost a session. */
+  #seen(name: string): void {
+    try {
+      this.#state.store.touchLocal(name, Date.now());
+    } catch (error) {
+      this.#log.error({ event: 'store-failed' }, `cannot remember that ${name} was seen: ${messageOf(error)}`);
+    }
+  }
+
   #localUp({ peer: { name, from, software, platform } }: LocalSession): void {
-    this.#state.store.touchLocal(name, Date.now());
+    this.#seen(name);
     this.#log.info(
       { event: 'local-up', local: name, from, software, platform },
       `local ${name} connected from ${from}`,
@@ -331,7 +341,7 @@ export class DepotServer implements AsyncDisposable {
   }
 
   #localDown({ peer: { name } }: LocalSession, error: DepotError): void {
-    this.#state.store.touchLocal(name, Date.now());
+    this.#seen(name);
     this.#log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
     this.events.emit('localDown', { name, error });
   }
@@ -342,8 +352,17 @@ export class DepotServer implements AsyncDisposable {
     const { session, destination, user } = this.#route(request);
     const { name } = session.peer;
     const { command, from } = request;
-    const connection = await session.pool.open({ command, destination, user, from }, signal);
-    return { ...connection, local: name };
+    const { openMs } = this.#state.config;
+    const limit = deadline(
+      openMs,
+      () => new DepotError('timed-out', `local ${name} did not answer in ${openMs / 1000} s`),
+      signal,
+    );
+    try {
+      return { ...(await session.pool.open({ command, destination, user, from }, limit.signal)), local: name };
+    } finally {
+      limit.clear();
+    }
   }
 
   #route({

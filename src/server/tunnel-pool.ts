@@ -44,7 +44,7 @@ export class TunnelPool {
   readonly #options: PoolOptions;
   readonly #tunnels = new Set<Tunnel>();
   readonly #expected = new Map<string, Expected>();
-  readonly #anyTunnel: PromiseWithResolvers<Tunnel>[] = [];
+  readonly #anyTunnel = new Set<PromiseWithResolvers<void>>();
   readonly #shrinkTimer: NodeJS.Timeout;
   #closed: DepotError | undefined;
 
@@ -66,10 +66,10 @@ export class TunnelPool {
       if (this.#closed !== undefined) throw this.#closed;
       const tunnel = this.#best();
       if (tunnel !== undefined) return tunnel.open(open, signal);
-      if (this.#expected.size < this.#options.max) return await this.#openWithTunnel(open, signal);
-      const any = Promise.withResolvers<Tunnel>();
-      this.#anyTunnel.push(any);
-      await orAborted(any.promise, signal);
+      if (this.#expected.size < this.#options.max + this.#options.min) return await this.#openWithTunnel(open, signal);
+      const any = Promise.withResolvers<void>();
+      this.#anyTunnel.add(any);
+      await orAborted(any.promise, signal).finally(() => this.#anyTunnel.delete(any));
     }
   }
 
@@ -83,7 +83,7 @@ export class TunnelPool {
     this.#tunnels.add(tunnel);
     void connection.closed.then(() => this.#lost(tunnel));
     expected.waiter?.attached(tunnel);
-    for (const any of this.#anyTunnel.splice(0)) any.resolve(tunnel);
+    for (const any of this.#anyTunnel) any.resolve();
     return true;
   }
 
@@ -96,6 +96,7 @@ export class TunnelPool {
     if (waiter === undefined) return;
     clearTimeout(expected.timer);
     this.#expected.delete(id);
+    for (const any of this.#anyTunnel) any.resolve();
   }
 
   /** Ends every tunnel and every request that waits for one. */
@@ -108,7 +109,7 @@ export class TunnelPool {
       waiter?.failed(error);
     }
     this.#expected.clear();
-    for (const any of this.#anyTunnel.splice(0)) any.reject(error);
+    for (const any of this.#anyTunnel) any.reject(error);
     for (const { connection } of this.#tunnels) connection.close(error);
   }
 
