@@ -2,7 +2,8 @@
 
 import { Command } from 'commander';
 import { ServerConfig } from '../config/schema.ts';
-import { DepotServer, type FirstStart } from '../server/server.ts';
+import type { FirstStart } from '../server/administration.ts';
+import { DepotServer } from '../server/server.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
 import { print } from './output.ts';

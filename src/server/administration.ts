@@ -109,3 +109,21 @@ export class StoreAdministration implements Administration {
     this.#options.onLocalRevoked?.(name);
   }
 }
+
+/** What the very first start made; shown once, never again. */
+export interface FirstStart {
+  readonly user: string;
+  readonly password: string;
+  readonly local: string;
+  readonly link: string;
+}
+
+const FIRST_USER = 'owner';
+const FIRST_LOCAL = 'home';
+
+/** Gives a home that nobody has used yet its first user and the link for its first local. */
+export const beginAnew = async (administration: Administration): Promise<FirstStart> => {
+  const { password } = await administration.addUser({ name: FIRST_USER, locals: [] });
+  const { link } = await administration.invite(FIRST_LOCAL);
+  return { user: FIRST_USER, password, local: FIRST_LOCAL, link };
+};

@@ -17,7 +17,7 @@ import { VERSION } from '../version.ts';
 import { AdminSocket, type Administration } from '../watch/admin-api.ts';
 import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
-import { StoreAdministration } from './administration.ts';
+import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
 import { Admission } from './admission.ts';
 import { LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
@@ -31,6 +31,7 @@ import {
   type ServerOptions,
   type ServerState,
 } from './state.ts';
+import { statusOfLocals } from './status.ts';
 
 /** What a server tells while it runs. */
 export interface ServerEvents {
@@ -41,17 +42,6 @@ export interface ServerEvents {
   streamStart: [StreamSnapshot];
   streamEnd: [StreamEnd];
 }
-
-/** What the very first start made; shown once, never again. */
-export interface FirstStart {
-  readonly user: string;
-  readonly password: string;
-  readonly local: string;
-  readonly link: string;
-}
-
-const FIRST_USER = 'owner';
-const FIRST_LOCAL = 'home';
 
 export class DepotServer implements AsyncDisposable {
   /** `localUp`, `localDown`, `streamStart`, `streamEnd`. */
@@ -160,7 +150,7 @@ export class DepotServer implements AsyncDisposable {
     this.#administration = this.#administrationFor(control.address.port);
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
-    if (isNew) this.firstStart = await this.#firstStart(this.#administration);
+    if (isNew) this.firstStart = await beginAnew(this.#administration);
   }
 
   /** One connection must never take the others with it, whatever we did not foresee. */
@@ -190,12 +180,6 @@ export class DepotServer implements AsyncDisposable {
       onUserRemoved: (name) => this.#endStreamsOf(name),
       onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
     });
-  }
-
-  async #firstStart(administration: Administration): Promise<FirstStart> {
-    const { password } = await administration.addUser({ name: FIRST_USER, locals: [] });
-    const { link } = await administration.invite(FIRST_LOCAL);
-    return { user: FIRST_USER, password, local: FIRST_LOCAL, link };
   }
 
   /** Where clients and locals reach this server, with the ports that it really has. */
@@ -234,7 +218,6 @@ export class DepotServer implements AsyncDisposable {
     const { store, config } = this.#state;
     const { socksPort, controlPort, tunnelPort } = this.address;
     const streams = this.#streams.snapshots();
-    const streamsOf = Map.groupBy(streams, ({ local }) => local);
     return {
       role: 'server',
       version: VERSION,
@@ -244,21 +227,7 @@ export class DepotServer implements AsyncDisposable {
       ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort },
       fingerprint: this.fingerprint,
       users: store.users().length,
-      locals: store.locals().map(({ name, lastSeenAt }) => {
-        const session = this.#registry.get(name);
-        return {
-          name,
-          connected: session !== undefined,
-          since: session?.since ?? null,
-          lastSeenAt: session === undefined ? lastSeenAt : Date.now(),
-          from: session?.peer.from ?? null,
-          software: session?.peer.software ?? null,
-          platform: session?.peer.platform ?? null,
-          rttMs: session?.rttMs ?? null,
-          tunnels: session?.pool.counts ?? { idle: 0, busy: 0 },
-          streams: streamsOf.get(name)?.length ?? 0,
-        };
-      }),
+      locals: statusOfLocals(store, this.#registry, streams),
       streams,
     };
   }
