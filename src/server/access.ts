@@ -3,7 +3,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Authenticate } from '../entry/entry.ts';
+import type { Authenticate } from '../entry/options.ts';
 import type { Store } from '../store/store.ts';
 import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
 import { splitUser } from './router.ts';

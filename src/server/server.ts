@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Entry } from '../entry/entry.ts';
+import { Door } from '../entry/door.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
@@ -54,7 +54,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
   readonly #streams: Streams;
-  readonly #entry: Entry;
+  readonly #entry: Door;
   readonly #door: LinkDoor;
   #listeners: { readonly socks: Listener; readonly control: Listener; readonly tunnel: Listener } | undefined;
   #admin: AdminSocket | undefined;
@@ -74,7 +74,7 @@ export class DepotServer implements AsyncDisposable {
       onEnd: (stream) => this.#streamEnd(stream),
     });
     const share = new FairShare();
-    this.#entry = new Entry({
+    this.#entry = new Door({
       share,
       streams: this.#streams,
       authenticate: new Access(store).authenticate,

@@ -1,0 +1,69 @@
+// SOCKS5 at the door (RFC 1928, RFC 1929): drives the table of src/socks and turns what it says into a Request.
+// Knows neither locals nor tunnels, and no user but through `authenticate`.
+
+import { DepotError, Reply } from '../errors.ts';
+import { orAborted } from '../net/dial.ts';
+import { advance, type HandshakeEvent, type HandshakeState, readsBytes } from '../socks/handshake.ts';
+import { encodeReply, type SocksRequest } from '../socks/messages.ts';
+import type { EntryOptions } from './options.ts';
+import type { Visitor } from './visitor.ts';
+
+interface Welcomed {
+  readonly request: SocksRequest;
+  readonly user: string | undefined;
+}
+
+/** Serves one client to its end. Rejects with why there was no request; what the client has to be told is written by then. */
+export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Promise<void> => {
+  const { client, from, gone } = visitor;
+  const { request, user } = await shakeHands(visitor, options);
+  visitor.admit();
+  const { command, destination } = request;
+  await options.streams.carry(
+    { command, destination, user, from },
+    {
+      stream: client,
+      signal: gone,
+      answer: (outcome) => {
+        if (!(outcome instanceof DepotError)) {
+          client.write([encodeReply(Reply.succeeded, outcome.bound)], ignore);
+          return;
+        }
+        client.write([encodeReply(outcome.reply)], ignore);
+        visitor.seeOff();
+      },
+    },
+  );
+};
+
+/** Drives the table. */
+const shakeHands = async (
+  { client, from, limit }: Visitor,
+  { authenticate, anonymous }: EntryOptions,
+): Promise<Welcomed> => {
+  let state: HandshakeState = 'greeting';
+  let user: string | undefined;
+  let event: HandshakeEvent = { type: 'bytes', bytes: client.early };
+  for (;;) {
+    const step = advance(state, event, { anonymous });
+    const stuck = step.taken === 0 && step.effects.length === 0;
+    state = step.state;
+    client.consume(step.taken);
+    let verdict: boolean | undefined;
+    for (const effect of step.effects) {
+      if (effect.do === 'write') client.write([effect.bytes], ignore);
+      else if (effect.do === 'close') throw new DepotError('malformed-request', effect.why);
+      else if (effect.do === 'request') return { request: effect.request, user };
+      else {
+        user = effect.credentials.username;
+        verdict = await orAborted(authenticate(effect.credentials, from, limit), limit);
+      }
+    }
+    if (stuck && readsBytes(state) && !(await orAborted(client.more(), limit))) {
+      throw new DepotError('malformed-request', 'the client closed before its request was complete');
+    }
+    event = verdict === undefined ? { type: 'bytes', bytes: client.early } : { type: 'verified', accepted: verdict };
+  }
+};
+
+const ignore = (): void => undefined;
