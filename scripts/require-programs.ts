@@ -13,6 +13,7 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['ssh', 'openssh-client'],
   ['sshd', 'openssh-server'],
   ['proxychains4', 'proxychains4'],
+  ['torsocks', 'torsocks'],
   ['transmission-daemon', 'transmission-daemon'],
   ['transmission-remote', 'transmission-cli'],
   ['ip', 'iproute2'],

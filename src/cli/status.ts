@@ -17,11 +17,12 @@ const streamTable = (streams: readonly StreamSnapshot[], now: number): string =>
   streams.length === 0
     ? 'no streams'
     : table(
-        ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'STATE'],
-        streams.map(({ id, user, from, target, local, startedAt, bytesUp, bytesDown, state }) => [
+        ['STREAM', 'USER', 'FROM', 'COMMAND', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'STATE'],
+        streams.map(({ id, command, user, from, target, local, startedAt, bytesUp, bytesDown, state }) => [
           String(id),
           user ?? '-',
           from,
+          command,
           formatAddress(target),
           local ?? '-',
           duration(now - startedAt),

@@ -27,6 +27,7 @@ export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Prom
       answer: (outcome) => {
         if (!(outcome instanceof DepotError)) {
           client.write([encodeReply(Reply.succeeded, outcome.bound)], ignore);
+          if (outcome.kind === 'answer') visitor.seeOff();
           return;
         }
         client.write([encodeReply(outcome.reply)], ignore);

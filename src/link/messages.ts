@@ -2,9 +2,13 @@
 
 import { z } from 'zod';
 import { type ErrorCode, DepotError, isErrorCode } from '../errors.ts';
+import { type Command, COMMANDS } from '../socks/messages.ts';
 
 /** The versions of the protocol that this code speaks, newest first. docs/protocol.md says what each brought. */
-export const PROTOCOL_VERSIONS: readonly number[] = [1];
+export const PROTOCOL_VERSIONS: readonly number[] = [2, 1];
+
+/** The first version that knows this command. */
+export const versionOf = (command: Command): number => (command === 'connect' ? 1 : 2);
 
 const host = z.string().min(1).max(255);
 const port = z.int().min(0).max(65535);
@@ -54,7 +58,7 @@ export type Failure = z.infer<typeof Failure>;
 
 /** What a client asked for, as local needs to know it. */
 export const Open = z.object({
-  command: z.literal('connect'),
+  command: z.enum(COMMANDS),
   destination: address,
   user: z.string().max(300).optional(),
   from: host,

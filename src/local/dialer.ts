@@ -1,4 +1,4 @@
-// Local's Connector: resolves the name, asks the rules about each address, dials what is allowed, tells what happened.
+// CONNECT: resolves the name, asks the rules about each address, dials what is allowed, tells what happened.
 
 import { DepotError } from '../errors.ts';
 import type { Connector } from '../net/connector.ts';
@@ -6,6 +6,7 @@ import { deadline, dial, orAborted, type Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import { canonicalHost, formatAddress } from '../socks/address.ts';
+import { allowedAddresses } from './addresses.ts';
 import type { Rules } from './rules.ts';
 
 export interface DialerOptions {
@@ -24,19 +25,11 @@ export const createDialer =
     const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
     const limit = deadline(dialMs, tooLate, signal);
     try {
-      const addresses = await orAborted(resolve(host), limit.signal);
-      const verdicts = addresses.map((address) => ({ address, ...rules.check(host, address, port) }));
-      const allowed = verdicts.filter((verdict) => verdict.allowed).map(({ address }) => address);
-      if (allowed.length === 0) {
-        throw new DepotError(
-          'not-allowed',
-          verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`,
-        );
-      }
+      const allowed = await orAborted(allowedAddresses({ resolve, rules }, host, port), limit.signal);
       const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address, share);
       const stream = await dial(allowed, port, { signal: limit.signal, open });
       const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;
-      return { bound: { host: canonicalHost(localAddress), port: localPort }, stream };
+      return { kind: 'stream', bound: { host: canonicalHost(localAddress), port: localPort }, stream };
     } finally {
       limit.clear();
     }

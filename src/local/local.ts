@@ -10,7 +10,7 @@ import { type JoinLink, parseJoinLink } from '../link/join-link.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget, type WindowOptions } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
-import { type Resolve, resolveHost } from '../net/dial.ts';
+import { type Resolve, resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { generatePrivateKey, identityOf } from '../net/identity.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
@@ -21,7 +21,7 @@ import { VERSION } from '../version.ts';
 import { AdminSocket } from '../watch/admin-api.ts';
 import type { LinkStatus } from '../watch/status.ts';
 import { pauseMs } from './back-off.ts';
-import { createDialer } from './dialer.ts';
+import { createConnector } from './connector.ts';
 import { Link } from './link.ts';
 import { loadMembership, type Membership, membershipOf, saveMembership, wasJoinedWith } from './membership.ts';
 import { Rules } from './rules.ts';
@@ -103,7 +103,7 @@ export class DepotLocal implements AsyncDisposable {
     this.#dialer = new TlsDialer(identityOf(home.privateKey(generatePrivateKey)));
     this.#windows = { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) };
     this.#streams = new Streams(
-      createDialer({ rules: this.#rules, resolve, dialMs: config.dialMs, share: this.#share }),
+      createConnector({ rules: this.#rules, resolve, reverse: reverseHost, dialMs: config.dialMs, share: this.#share }),
       {
         onStart: (stream) => this.events.emit('streamStart', stream),
         onEnd: (stream) => this.#streamEnd(stream),
@@ -320,11 +320,12 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   #streamEnd(stream: StreamEnd): void {
-    const { id, user, from, target, reply, bytesUp, bytesDown, error } = stream;
+    const { id, command, user, from, target, reply, bytesUp, bytesDown, error } = stream;
     const durationMs = Math.round(stream.durationMs);
     const fields = {
       event: 'stream-end',
       id,
+      command,
       user,
       from,
       target,
@@ -336,7 +337,7 @@ export class DepotLocal implements AsyncDisposable {
     };
     this.#log.info(
       fields,
-      `stream ${id} to ${formatAddress(target)} ended${error === undefined ? '' : `: ${error.message}`}`,
+      `stream ${id} (${command} ${formatAddress(target)}) ended${error === undefined ? '' : `: ${error.message}`}`,
     );
     this.events.emit('streamEnd', stream);
   }

@@ -134,16 +134,16 @@ export class Rules {
     return this.#rules.map(({ text }) => text);
   }
 
-  /** May the address that `name` was `resolved` to (or is) be dialed on `port`? */
-  check(name: string, resolved: string, port: number): Verdict {
+  /** May the address that `name` was `resolved` to (or is) be dialed on `port`; on any port at all where it is undefined? */
+  check(name: string, resolved: string, port: number | undefined): Verdict {
     const address = canonicalHost(resolved);
-    const target = formatAddress({ host: address, port });
+    const target = port === undefined ? address : formatAddress({ host: address, port });
     if (!isIP(address)) return { allowed: false, reason: `${address} is no address` };
     const special = explicitOnly.find(({ contains }) => contains(address));
     const rule = this.#rules.find(
       (candidate) =>
         candidate.matches(canonicalHost(name), address) &&
-        candidate.ports.some(([from, to]) => port >= from && port <= to) &&
+        (port === undefined || candidate.ports.some(([from, to]) => port >= from && port <= to)) &&
         (special === undefined || spellsOut(candidate, special)),
     );
     if (rule !== undefined) return { allowed: true, reason: `${target} is allowed by ${rule.text}` };

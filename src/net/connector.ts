@@ -2,11 +2,12 @@
 // Entry calls one; the router with its tunnels is one, rules with the dialer are one.
 
 import type { Address } from '../socks/address.ts';
+import type { Command } from '../socks/messages.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What a client asked for. */
 export interface Request {
-  readonly command: 'connect';
+  readonly command: Command;
   readonly destination: Address;
   /** Who asks, as the entry knows it; undefined for an anonymous client. May carry a route: `alice+nas`. */
   readonly user: string | undefined;
@@ -14,12 +15,24 @@ export interface Request {
   readonly from: string;
 }
 
-/** What came of it. */
-export interface Connection {
-  /** The dialing side's own socket of the app connection (BND.ADDR and BND.PORT). */
-  readonly bound: Address;
+/** What came of it, by what there is to carry. */
+export type Connection = StreamConnection | Answer;
+
+/** CONNECT: an app that has answered. */
+interface StreamConnection extends Answered {
+  readonly kind: 'stream';
   readonly stream: Endpoint;
-  /** The local that the stream runs through, where there is one. */
+}
+
+/** RESOLVE and RESOLVE_PTR: the address or the name in `bound` is all there is. */
+interface Answer extends Answered {
+  readonly kind: 'answer';
+}
+
+interface Answered {
+  /** BND.ADDR and BND.PORT: for a stream, the dialing side's own socket of the app connection. */
+  readonly bound: Address;
+  /** The local that the request went to, where there is one. */
   readonly local?: string;
 }
 

@@ -24,6 +24,18 @@ export const resolveHost: Resolve = async (host) => {
   }
 };
 
+/** Finds the name of an address. Rejects with a `DepotError`. */
+export type Reverse = (address: string) => Promise<string>;
+
+/** The operating system's resolver again. */
+export const reverseHost: Reverse = async (address) => {
+  try {
+    return (await dns.lookupService(address, 0)).hostname;
+  } catch (error) {
+    throw dialError(error, address);
+  }
+};
+
 /** First one family, then the other, as they came (RFC 8305, section 4). */
 const interleave = (addresses: readonly string[]): string[] => {
   const firstIsIPv4 = isIPv4(addresses[0] ?? '');

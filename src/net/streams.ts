@@ -3,6 +3,7 @@
 
 import { asDepotError, DepotError, type ErrorCode, Reply } from '../errors.ts';
 import type { Address } from '../socks/address.ts';
+import type { Command } from '../socks/messages.ts';
 import type { Connection, Connector, Request } from './connector.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Relay } from './relay.ts';
@@ -10,6 +11,7 @@ import { Relay } from './relay.ts';
 /** A running stream, as status shows it. */
 export interface StreamSnapshot {
   readonly id: number;
+  readonly command: Command;
   readonly user: string | undefined;
   /** The client's IP address. */
   readonly from: string;
@@ -103,10 +105,11 @@ export class Streams {
       stream.local = connection.local;
       if (aborter.signal.aborted) {
         const error = asDepotError(aborter.signal.reason, 'aborted');
-        connection.stream.reset(error);
+        if (connection.kind === 'stream') connection.stream.reset(error);
         throw error;
       }
       asker.answer(connection);
+      if (connection.kind === 'answer') return [Reply.succeeded, undefined];
       const relay = new Relay(asker.stream, connection.stream);
       stream.relay = relay;
       return [Reply.succeeded, await relay.ended];
@@ -140,6 +143,7 @@ export class Streams {
 
 const snapshot = ({ id, request, startedAt, local, relay }: Running): StreamSnapshot => ({
   id,
+  command: request.command,
   user: request.user,
   from: request.from,
   target: request.destination,

@@ -100,6 +100,11 @@ export class TunnelStream implements Endpoint {
     this.#pump();
   }
 
+  /** The request was answered, and the answer is all that was asked for. */
+  answered(): void {
+    this.#move('answered');
+  }
+
   /** The request was answered with failure. */
   refused(): void {
     this.#move('refused');

@@ -6,6 +6,7 @@ import { decodeWindow, encodeJsonFrame, frameName, type FrameSink, FrameType } f
 import { errorOf, Failure, failureOf, Open, Opened, parseMessage } from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
 import type { Address } from '../socks/address.ts';
+import type { Command } from '../socks/messages.ts';
 import type { Connection } from './connector.ts';
 import type { FrameConnection } from './frame-connection.ts';
 import { TunnelStream } from './tunnel-stream.ts';
@@ -28,6 +29,15 @@ export interface TunnelOptions {
   readonly onChange?: (tunnel: Tunnel) => void;
 }
 
+/** A request that waits for its answer. */
+interface Opening extends PromiseWithResolvers<Address> {
+  readonly carries: Connection['kind'];
+}
+
+/** What a stream of this command carries once it is open. */
+const carriedBy = (command: Command): Connection['kind'] =>
+  command === 'resolve' || command === 'resolve-ptr' ? 'answer' : 'stream';
+
 /** The first stream of a tunnel; also the one that a request on the control connection is about. */
 const FIRST_STREAM = 1;
 
@@ -38,7 +48,7 @@ export class Tunnel implements FrameSink {
   readonly connection: FrameConnection;
   readonly #options: TunnelOptions;
   readonly #streams = new Map<number, TunnelStream>();
-  readonly #opening = new Map<number, PromiseWithResolvers<Address>>();
+  readonly #opening = new Map<number, Opening>();
   readonly #accepting = new Map<number, AbortController>();
   #lastStream = 0;
   #activity = 0;
@@ -65,12 +75,12 @@ export class Tunnel implements FrameSink {
   open(open: Open, signal: AbortSignal): Promise<Connection> {
     const id = this.#lastStream + 1;
     this.connection.send(encodeJsonFrame(FrameType.open, id, open));
-    return this.#await(id, signal);
+    return this.#await(id, open.command, signal);
   }
 
   /** The stream that was asked for on the control connection, before there was this tunnel. */
-  expect(signal: AbortSignal): Promise<Connection> {
-    return this.#await(FIRST_STREAM, signal);
+  expect(command: Command, signal: AbortSignal): Promise<Connection> {
+    return this.#await(FIRST_STREAM, command, signal);
   }
 
   /** The same, seen from local. */
@@ -78,10 +88,11 @@ export class Tunnel implements FrameSink {
     this.#accept(FIRST_STREAM, open);
   }
 
-  async #await(id: number, signal: AbortSignal): Promise<Connection> {
+  async #await(id: number, command: Command, signal: AbortSignal): Promise<Connection> {
     if (!this.connection.isOpen) throw new DepotError('connection-lost', 'the tunnel was lost');
     const stream = this.#add(id);
-    const answer = Promise.withResolvers<Address>();
+    const kind = carriedBy(command);
+    const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind };
     const onAbort = (): void => {
       const error = asDepotError(signal.reason, 'aborted');
       stream.reset(error);
@@ -92,7 +103,7 @@ export class Tunnel implements FrameSink {
     signal.addEventListener('abort', onAbort);
     try {
       const bound = await answer.promise;
-      return { bound, stream };
+      return kind === 'answer' ? { kind, bound } : { kind, bound, stream };
     } finally {
       this.#opening.delete(id);
       signal.removeEventListener('abort', onAbort);
@@ -113,7 +124,8 @@ export class Tunnel implements FrameSink {
         stream.refused();
       } else {
         this.connection.send(encodeJsonFrame(FrameType.opened, id, { bound: outcome.bound } satisfies Opened));
-        stream.opened();
+        if (carriedBy(open.command) === 'answer') stream.answered();
+        else stream.opened();
       }
     };
     accept(open, { stream, signal: aborter.signal, answer });
@@ -150,7 +162,8 @@ export class Tunnel implements FrameSink {
       case FrameType.opened: {
         const { bound } = parseMessage(Opened, payload);
         const asked = this.#asked(id, type);
-        stream.opened();
+        if (asked.carries === 'answer') stream.answered();
+        else stream.opened();
         asked.resolve(bound);
         return;
       }
@@ -182,7 +195,7 @@ export class Tunnel implements FrameSink {
   }
 
   /** The request that this frame answers; only who asked can be answered. */
-  #asked(id: number, type: FrameType): PromiseWithResolvers<Address> {
+  #asked(id: number, type: FrameType): Opening {
     const asked = this.#opening.get(id);
     if (asked === undefined)
       throw new DepotError('protocol-violation', `${frameName(type)} for stream ${id}, which we did not ask for`);

@@ -55,7 +55,7 @@ export class Admission {
     const welcome: Welcome = { version, name, software: SOFTWARE, ...(tunnelPort !== undefined && { tunnelPort }) };
     connection.send(encodeJsonFrame(FrameType.welcome, 0, welcome));
     const { registry, pool } = this.#options;
-    registry.add(new LocalSession({ name, fingerprint, from, software, platform }, connection, pool));
+    registry.add(new LocalSession({ name, fingerprint, from, software, platform, version }, connection, pool));
   }
 
   /**

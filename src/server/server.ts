@@ -6,12 +6,11 @@ import { Door } from '../entry/door.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
-import type { Connection, Request } from '../net/connector.ts';
-import { deadline } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
+import { formatAddress } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
 import { AdminSocket, type Administration } from '../watch/admin-api.ts';
@@ -19,9 +18,10 @@ import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
 import { Admission } from './admission.ts';
+import { ServerConnector } from './connector.ts';
 import { LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
-import { type Route, route, splitUser } from './router.ts';
+import { splitUser } from './router.ts';
 import type { LocalSession } from './session.ts';
 import {
   advertisedHost,
@@ -69,7 +69,8 @@ export class DepotServer implements AsyncDisposable {
       onUp: (session) => this.#localUp(session),
       onDown: (session, error) => this.#localDown(session, error),
     });
-    this.#streams = new Streams((request, signal) => this.#connect(request, signal), {
+    const connector = new ServerConnector({ store, registry: this.#registry, openMs: config.openMs });
+    this.#streams = new Streams(connector.connect, {
       onStart: (stream) => this.events.emit('streamStart', stream),
       onEnd: (stream) => this.#streamEnd(stream),
     });
@@ -317,49 +318,13 @@ export class DepotServer implements AsyncDisposable {
 
   // Streams.
 
-  async #connect(request: Request, signal: AbortSignal): Promise<Connection> {
-    const { session, destination, user } = this.#route(request);
-    const { name } = session.peer;
-    const { command, from } = request;
-    const { openMs } = this.#state.config;
-    const limit = deadline(
-      openMs,
-      () => new DepotError('timed-out', `local ${name} did not answer in ${openMs / 1000} s`),
-      signal,
-    );
-    try {
-      return { ...(await session.pool.open({ command, destination, user, from }, limit.signal)), local: name };
-    } finally {
-      limit.clear();
-    }
-  }
-
-  #route({
-    destination,
-    user,
-  }: Request): Pick<Route, 'destination'> & { readonly session: LocalSession; readonly user: string | undefined } {
-    const { store } = this.#state;
-    const names = user === undefined ? undefined : splitUser(user);
-    const known = store.localNames();
-    const stored = names && store.user(names.user);
-    if (names !== undefined && stored === undefined)
-      throw new DepotError('not-allowed', `there is no user ${names.user} any more`);
-    const chosen = route(destination, names?.local, stored?.locals ?? [], {
-      all: () => [...known],
-      known: (name) => known.has(name),
-      connected: (name) => this.#registry.get(name) !== undefined,
-    });
-    const session = this.#registry.get(chosen.local);
-    if (session === undefined) throw new DepotError('local-away', `local ${chosen.local} is not connected`);
-    return { destination: chosen.destination, session, user: names?.user };
-  }
-
   #streamEnd(stream: StreamEnd): void {
-    const { id, user, from, target, local, reply, bytesUp, bytesDown, error } = stream;
+    const { id, command, user, from, target, local, reply, bytesUp, bytesDown, error } = stream;
     const durationMs = Math.round(stream.durationMs);
     const fields = {
       event: 'stream-end',
       id,
+      command,
       user,
       from,
       target,
@@ -372,7 +337,7 @@ export class DepotServer implements AsyncDisposable {
     };
     this.#log.info(
       fields,
-      `stream ${id} to ${target.host}:${target.port} ended${error === undefined ? '' : `: ${error.message}`}`,
+      `stream ${id} (${command} ${formatAddress(target)}) ended${error === undefined ? '' : `: ${error.message}`}`,
     );
     this.events.emit('streamEnd', stream);
   }

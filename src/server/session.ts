@@ -2,7 +2,8 @@
 
 import { DepotError } from '../errors.ts';
 import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
-import { errorOf, LocalControl, parseMessage } from '../link/messages.ts';
+import { errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
+import type { Connection } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
 
@@ -14,6 +15,8 @@ export interface SessionPeer {
   readonly from: string;
   readonly software: string;
   readonly platform: string;
+  /** The version of the protocol that this session speaks. */
+  readonly version: number;
 }
 
 export class LocalSession implements FrameSink {
@@ -42,6 +45,17 @@ export class LocalSession implements FrameSink {
 
   get rttMs(): number | undefined {
     return this.#control.roundTripMs;
+  }
+
+  /** Asks for a stream. Rejects with what local said, or with `command-unsupported` where it is too old to know the command. */
+  async open(open: Open, signal: AbortSignal): Promise<Connection> {
+    const { name, version, software } = this.peer;
+    if (version < versionOf(open.command))
+      throw new DepotError(
+        'command-unsupported',
+        `local ${name} (${software}) is too old for ${open.command}; upgrade it`,
+      );
+    return this.pool.open(open, signal);
   }
 
   close(error: DepotError): void {

@@ -131,7 +131,7 @@ export class TunnelPool {
   #openWithTunnel(open: Open, signal: AbortSignal): Promise<Connection> {
     const connection = Promise.withResolvers<Connection>();
     const id = this.#expect({
-      attached: (tunnel) => connection.resolve(tunnel.expect(signal)),
+      attached: (tunnel) => connection.resolve(tunnel.expect(open.command, signal)),
       failed: connection.reject,
     });
     this.#tell({ type: 'request', tunnel: id, open });

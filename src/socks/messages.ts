@@ -1,8 +1,8 @@
-// The messages of RFC 1928 and RFC 1929 that a server reads and writes.
+// The messages of RFC 1928 and RFC 1929 that a server reads and writes, and two commands of Tor's socks-extensions.
 // A decoder returns a value and how many bytes it took, or that it needs more; it never looks past its message. Pure.
 
 import { Reply } from '../errors.ts';
-import { type Address, decodeAddress, encodeAddress, UNSPECIFIED } from './address.ts';
+import { type Address, decodeAddress, encodeAddress, isIP, UNSPECIFIED } from './address.ts';
 
 const VERSION = 0x05;
 const AUTH_VERSION = 0x01;
@@ -11,8 +11,11 @@ const AUTH_VERSION = 0x01;
 export const Method = { none: 0x00, password: 0x02, noneAcceptable: 0xff } as const;
 export type Method = (typeof Method)[keyof typeof Method];
 
-/** CMD values (RFC 1928, section 4). */
-const Command = { connect: 0x01, bind: 0x02, udpAssociate: 0x03 } as const;
+/** CMD values: RFC 1928, section 4, and Tor's socks-extensions for names without a connection. */
+const CMD = { 'connect': 0x01, 'bind': 0x02, 'associate': 0x03, 'resolve': 0xf0, 'resolve-ptr': 0xf1 } as const;
+/** What a client can ask for. */
+export type Command = keyof typeof CMD;
+export const COMMANDS = Object.keys(CMD) as readonly Command[];
 
 /** The longest of the handshake's messages: VER ULEN UNAME(255) PLEN PASSWD(255) of RFC 1929. */
 export const LONGEST_MESSAGE = 513;
@@ -60,17 +63,19 @@ export const decodeCredentials = (bytes: Uint8Array): Decoded<Credentials> => {
 };
 
 export interface SocksRequest {
-  readonly command: 'connect';
+  readonly command: Command;
+  /** What it means depends on the command: the app, who may connect, where datagrams will come from, what to look up. */
   readonly destination: Address;
 }
 
 /** VER CMD RSV ATYP DST.ADDR DST.PORT. What can be refused early is refused before the address is there. */
 export const decodeRequest = (bytes: Uint8Array): Decoded<SocksRequest> => {
-  const [version, command] = bytes;
+  const [version, code] = bytes;
   if (version === undefined) return NEED_MORE;
   if (version !== VERSION) return bad(`version ${version} in the request`);
-  if (command === undefined) return NEED_MORE;
-  if (command !== Command.connect) return bad(`command ${command} is not supported`, Reply.commandNotSupported);
+  if (code === undefined) return NEED_MORE;
+  const command = COMMANDS.find((known) => CMD[known] === code);
+  if (command === undefined) return bad(`command ${code} is not supported`, Reply.commandNotSupported);
   const decoded = decodeAddress(bytes, 3);
   switch (decoded.kind) {
     case 'need-more':
@@ -79,12 +84,12 @@ export const decodeRequest = (bytes: Uint8Array): Decoded<SocksRequest> => {
       return bad(`address type ${bytes[3]} is not supported`, Reply.addressTypeNotSupported);
     case 'malformed':
       return bad(decoded.why);
-    case 'address':
-      return {
-        kind: 'message',
-        message: { command: 'connect', destination: decoded.address },
-        taken: 3 + decoded.taken,
-      };
+    case 'address': {
+      const { address: destination, taken } = decoded;
+      if (command === 'resolve-ptr' && !isIP(destination.host))
+        return bad('a name, where the name of an address is asked for', Reply.addressTypeNotSupported);
+      return { kind: 'message', message: { command, destination }, taken: 3 + taken };
+    }
   }
 };
 

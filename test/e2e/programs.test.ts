@@ -259,6 +259,14 @@ test('proxychains', async () => {
   assert.equal(stdout, 'you said GET /chained HTTP/1.1');
 });
 
+test('torsocks, which looks the name up first', async () => {
+  const stdout = await throughProxy(({ port, user, password }) => {
+    const args = ['-a', LOOPBACK, '-P', `${port}`, '-u', user, '-p', password, 'curl', '-sS', '--disable', '-m', '20'];
+    return run('torsocks', [...args, `http://home.depot:${web.port}/tor`]);
+  });
+  assert.equal(stdout, 'you said GET /tor HTTP/1.1');
+});
+
 test('transmission-remote controls a daemon, with a proxy of its own and through proxychains', async () => {
   using home = tempDir();
   const port = await App.closedPort();

@@ -60,9 +60,15 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   open: {
     schema: Open,
-    good: [open, { ...open, destination: { host: 'x'.repeat(255), port: 0 } }],
-    bad: [
+    good: [
+      open,
       { ...open, command: 'bind' },
+      { ...open, command: 'associate' },
+      { ...open, command: 'resolve-ptr' },
+      { ...open, destination: { host: 'x'.repeat(255), port: 0 } },
+    ],
+    bad: [
+      { ...open, command: 'accept' },
       { ...open, destination: { host: '', port: 80 } },
       { ...open, destination: { host: 'x'.repeat(256), port: 80 } },
       { ...open, destination: { host: 'a', port: 65536 } },

@@ -3,15 +3,15 @@ import { describe, it } from 'node:test';
 import { DepotError } from '../../src/errors.ts';
 import { nextStreamState, type StreamEvent, type StreamState } from '../../src/link/stream-state.ts';
 
-const EVENTS: readonly StreamEvent[] = ['opened', 'refused', 'data-in', 'fin-in', 'fin-out', 'reset'];
+const EVENTS: readonly StreamEvent[] = ['opened', 'answered', 'refused', 'data-in', 'fin-in', 'fin-out', 'reset'];
 
 /** The whole table, in the order of EVENTS; `-` is a violation. */
 const TABLE: Readonly<Record<StreamState, readonly (StreamState | '-')[]>> = {
-  'opening': ['open', 'closed', '-', '-', '-', 'closed'],
-  'open': ['-', '-', 'open', 'fin-received', 'fin-sent', 'closed'],
-  'fin-sent': ['-', '-', 'fin-sent', 'closed', '-', 'closed'],
-  'fin-received': ['-', '-', '-', '-', 'closed', 'closed'],
-  'closed': ['-', '-', '-', '-', '-', '-'],
+  'opening': ['open', 'closed', 'closed', '-', '-', '-', 'closed'],
+  'open': ['-', '-', '-', 'open', 'fin-received', 'fin-sent', 'closed'],
+  'fin-sent': ['-', '-', '-', 'fin-sent', 'closed', '-', 'closed'],
+  'fin-received': ['-', '-', '-', '-', '-', 'closed', 'closed'],
+  'closed': ['-', '-', '-', '-', '-', '-', '-'],
 };
 
 describe('the life of a stream', () => {

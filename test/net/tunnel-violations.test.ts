@@ -13,7 +13,7 @@ import {
 } from '../../src/link/frames.ts';
 import type { IncomingStream } from '../../src/net/tunnel.ts';
 import { Collector } from '../support/endpoints.ts';
-import { BOUND, localWithRawServer, NEVER, OPEN, type RawSide, serverWithRawLocal } from '../support/link.ts';
+import { BOUND, localWithRawServer, NEVER, OPEN, type RawSide, serverWithRawLocal, streamOf } from '../support/link.ts';
 
 const GONE = new DepotError('aborted', 'gone');
 
@@ -72,9 +72,9 @@ describe('a local that breaks the rules loses its tunnel, and is told why', () =
     it(`for ${what}`, async (t) => {
       const { server, raw, ended } = await serverWithRawLocal(t);
       const outcome = server.open(OPEN, NEVER).then(
-        ({ stream }) => {
+        (connection) => {
           const collector = new Collector({ hold: true });
-          stream.readInto(collector);
+          streamOf(connection).readInto(collector);
           return collector.wasReset;
         },
         (error: unknown) => error,

@@ -5,7 +5,7 @@ import { INITIAL_WINDOW_BYTES } from '../../src/link/frames.ts';
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import { Tunnel } from '../../src/net/tunnel.ts';
 import { Collector, feed, randomData, sha256, turns } from '../support/endpoints.ts';
-import { BOUND, NEVER, OPEN, type Requests, tunnelPair } from '../support/link.ts';
+import { BOUND, NEVER, OPEN, type Requests, streamOf, tunnelPair } from '../support/link.ts';
 
 const MIB = 1024 * 1024;
 
@@ -22,8 +22,7 @@ const openStream = async (
   const opening = server.open(OPEN, NEVER);
   const { incoming } = await requests.next();
   incoming.answer({ bound: BOUND });
-  const { stream } = await opening;
-  return { near: stream, far: incoming.stream };
+  return { near: streamOf(await opening), far: incoming.stream };
 };
 
 const collect = (endpoint: Endpoint, options?: { readonly hold: boolean }): Collector => {
@@ -99,7 +98,7 @@ describe('opening a stream', () => {
 
   it('for a request of the control connection needs no open frame', async (t) => {
     const { server, local, requests } = await tunnelPair(t);
-    const expecting = server.expect(NEVER);
+    const expecting = server.expect('connect', NEVER);
     local.adopt(OPEN);
     const { open, incoming } = await requests.next();
     assert.deepEqual(open, OPEN);
@@ -108,6 +107,19 @@ describe('opening a stream', () => {
     await openStream(server, requests);
     assert.equal(server.streams, 2);
   });
+
+  for (const command of ['resolve', 'resolve-ptr'] as const) {
+    it(`for ${command} is over with its answer`, async (t) => {
+      const { server, local, requests } = await tunnelPair(t);
+      const opening = server.open({ ...OPEN, command }, NEVER);
+      const { incoming } = await requests.next();
+      incoming.answer({ bound: { host: 'nas.lan', port: 0 } });
+      assert.deepEqual(await opening, { kind: 'answer', bound: { host: 'nas.lan', port: 0 } });
+      assert.deepEqual([server.streams, local.streams], [0, 0]);
+      await openStream(server, requests);
+      assert.ok(server.connection.isOpen && local.connection.isOpen);
+    });
+  }
 
   it('on a tunnel that is lost fails at once', async (t) => {
     const { server, local } = await tunnelPair(t);

@@ -144,8 +144,7 @@ describe('a handshake that fails', () => {
       ['HTTP', hex('"GET / HTTP/1.1"'), OPEN, ''],
       ['a wrong version of the password', concat(hex('05 01 02 02'), LOGIN), CLOSED, '05 02 01 01'],
       ['a request of another version', concat(hex('05 01 00 04')), OPEN, '05 00 05 01 00 01 00 00 00 00 00 00'],
-      ['BIND', hex('05 01 00 05 02 00 01'), OPEN, '05 00 05 07 00 01 00 00 00 00 00 00'],
-      ['UDP ASSOCIATE', hex('05 01 00 05 03 00 01'), OPEN, '05 00 05 07 00 01 00 00 00 00 00 00'],
+      ['a command that nobody knows', hex('05 01 00 05 04 00 01'), OPEN, '05 00 05 07 00 01 00 00 00 00 00 00'],
       ['an unknown address type', hex('05 01 00 05 01 00 02'), OPEN, '05 00 05 08 00 01 00 00 00 00 00 00'],
       ['an empty host name', hex('05 01 00 05 01 00 03 00 00 50'), OPEN, '05 00 05 01 00 01 00 00 00 00 00 00'],
     ];

@@ -124,9 +124,25 @@ describe('the request (RFC 1928, section 4)', () => {
     }
   });
 
-  it('answers every command but CONNECT with 7, as soon as it is seen', () => {
+  it('reads every command, at every cut', () => {
+    const COMMANDS = { '01': 'connect', '02': 'bind', '03': 'associate', 'f0': 'resolve', 'f1': 'resolve-ptr' };
+    for (const [code, command] of Object.entries(COMMANDS)) {
+      const destination = { host: '10.0.0.1', port: 80 };
+      readsAs(decodeRequest, hex(`05 ${code} 00 01 0a 00 00 01 00 50`), { command, destination });
+    }
+  });
+
+  it('answers a name in RESOLVE_PTR with 8, for it asks for the name of an address', () => {
+    assert.equal(replyTo(decodeRequest, hex('05 f1 00 03 03 "nas" 00 00')), Reply.addressTypeNotSupported);
+    readsAs(decodeRequest, hex('05 f1 00 03 08 "10.0.0.1" 00 00'), {
+      command: 'resolve-ptr',
+      destination: { host: '10.0.0.1', port: 0 },
+    });
+  });
+
+  it('answers every other command with 7, as soon as it is seen', () => {
     for (let command = 0; command < 256; command += 1) {
-      const expected = command === 1 ? undefined : 0x07;
+      const expected = [1, 2, 3, 0xf0, 0xf1].includes(command) ? undefined : 0x07;
       assert.equal(replyTo(decodeRequest, Uint8Array.of(5, command)), expected, `command ${command}`);
     }
   });

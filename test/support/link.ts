@@ -8,7 +8,9 @@ import type { DepotError } from '../../src/errors.ts';
 import { encodeJsonFrame, type FrameSink, FrameType } from '../../src/link/frames.ts';
 import type { Open } from '../../src/link/messages.ts';
 import { WindowBudget, type WindowOptions } from '../../src/link/window.ts';
+import type { Connection } from '../../src/net/connector.ts';
 import { resolveHost } from '../../src/net/dial.ts';
+import type { Endpoint } from '../../src/net/endpoint.ts';
 import { FrameConnection, type HeartbeatOptions } from '../../src/net/frame-connection.ts';
 import { generatePrivateKey, identityOf } from '../../src/net/identity.ts';
 import { TlsAcceptor, TlsDialer } from '../../src/net/tls.ts';
@@ -28,6 +30,12 @@ export const OPEN: Open = {
   user: 'alice',
   from: '192.0.2.1',
 };
+/** What a CONNECT has to come to. */
+export const streamOf = (connection: Connection): Endpoint => {
+  if (connection.kind !== 'stream') throw new Error(`${connection.kind} instead of a stream`);
+  return connection.stream;
+};
+
 export const BOUND = { host: '192.168.1.2', port: 40_000 };
 
 export const windows = (): WindowOptions => ({ maxBytes: 8 * MIB, budget: new WindowBudget(64 * MIB) });

@@ -96,6 +96,10 @@ export class Wire implements Disposable {
   async readReply(): Promise<SocksReply> {
     const head = await this.read(4);
     if (head[0] !== 5 || head[2] !== 0) throw new Error(`no SOCKS reply: ${head.toString('hex')}`);
+    if (head[3] === 3) {
+      const name = await this.read((await this.read(1)).readUInt8());
+      return { reply: head[1] ?? -1, host: name.toString('latin1'), port: (await this.read(2)).readUInt16BE() };
+    }
     const length = { 1: 4, 4: 16 }[head[3] ?? 0];
     if (length === undefined) throw new Error(`a reply with address type ${head[3]}`);
     const address = await this.read(length);
@@ -130,10 +134,12 @@ export interface Target {
   readonly login?: Login;
   readonly host: string;
   readonly port: number;
+  /** CMD; CONNECT by default. */
+  readonly command?: number;
 }
 
 /** Goes through the whole handshake, one message after the other. Reads the reply, whatever it is. */
-export const handshake = async ({ socksPort, login, host, port }: Target): Promise<[Wire, SocksReply]> => {
+export const handshake = async ({ socksPort, login, host, port, command }: Target): Promise<[Wire, SocksReply]> => {
   const wire = await Wire.connect(socksPort);
   try {
     wire.write(greeting(login === undefined ? 0 : 2));
@@ -144,7 +150,7 @@ export const handshake = async ({ socksPort, login, host, port }: Target): Promi
       const [, status] = await wire.read(2);
       if (status !== 0) throw new Error('wrong user or password');
     }
-    wire.write(request(host, port));
+    wire.write(request(host, port, command));
     return [wire, await wire.readReply()];
   } catch (error) {
     wire[Symbol.dispose]();
