@@ -23,8 +23,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'config': ['errors.ts', 'link'],
   'watch': ['errors.ts', 'log.ts', 'net', 'store'],
   'server': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'store', 'config', 'watch', 'rules'],
-  'local': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch', 'rules'],
-  'client': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'config', 'watch'],
+  'uplink': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch'],
+  'local': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch', 'rules', 'uplink'],
+  'client': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'config', 'watch', 'uplink'],
 };
 
 /** Of these parts a lower one sees the types only: `watch` is handed what it shows. */

@@ -33,6 +33,16 @@ const shared = {
     .describe('how much all grown windows may hold together'),
 };
 
+/** What those share who dial the server. */
+const uplink = {
+  connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
+  reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
+  reconnectSilentMaxMs: milliseconds('the longest pause while nothing answers at the server', 1_500),
+  reconnectMaxMs: milliseconds('the longest pause after the server turned us away', 10_000),
+};
+const UplinkConfig = z.strictObject({ ...uplink, ...shared });
+export type UplinkConfig = z.output<typeof UplinkConfig>;
+
 export const ServerConfig = z.strictObject({
   host: z.string().min(1).default('::').describe('address that clients and locals reach, :: for all'),
   socksHost: z
@@ -60,10 +70,7 @@ export const LocalConfig = z.strictObject({
     .default([])
     .describe('what may be dialed besides the loopback: HOST[:PORTS], repeatable'),
   dialMs: milliseconds('how long an app may take to answer, its name included', 10_000),
-  connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
-  reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
-  reconnectSilentMaxMs: milliseconds('the longest pause while nothing answers at the server', 1_500),
-  reconnectMaxMs: milliseconds('the longest pause after the server turned us away', 10_000),
+  ...uplink,
   ...shared,
 });
 export type LocalConfig = z.output<typeof LocalConfig>;

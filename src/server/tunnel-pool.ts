@@ -1,5 +1,5 @@
-// The tunnels of one local: kept ready ahead of demand, one stream to a tunnel while there are idle ones,
-// the least busy one when all are taken. Grows and shrinks between two limits.
+// The tunnels of one session: the server asks for them ahead of demand and hands out their ids, the other side brings them.
+// One stream to a tunnel while there are idle ones, the least busy one when all are taken. Grows and shrinks between two limits.
 
 import { randomBytes } from 'node:crypto';
 import { DepotError } from '../errors.ts';
@@ -10,6 +10,7 @@ import type { Connection } from '../net/connector.ts';
 import { orAborted } from '../net/dial.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { Tunnel } from '../net/tunnel.ts';
+import { TunnelSet } from '../net/tunnel-set.ts';
 
 export interface PoolOptions {
   /** Idle tunnels that are kept ready. */
@@ -33,7 +34,7 @@ interface Waiter {
   readonly failed: (error: DepotError) => void;
 }
 
-/** An id that local was asked to bring a tunnel for. */
+/** An id that the other side was asked to bring a tunnel for. */
 interface Expected {
   readonly timer: NodeJS.Timeout;
   readonly waiter: Waiter | undefined;
@@ -42,9 +43,8 @@ interface Expected {
 export class TunnelPool {
   readonly #control: FrameConnection;
   readonly #options: PoolOptions;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #tunnels = new TunnelSet();
   readonly #expected = new Map<string, Expected>();
-  readonly #anyTunnel = new Set<PromiseWithResolvers<void>>();
   readonly #shrinkTimer: NodeJS.Timeout;
   #closed: DepotError | undefined;
 
@@ -56,38 +56,34 @@ export class TunnelPool {
   }
 
   get counts(): { readonly idle: number; readonly busy: number } {
-    const idle = this.#idle().length;
-    return { idle, busy: this.#tunnels.size - idle };
+    return this.#tunnels.counts;
   }
 
   /** Opens a stream, on the best tunnel there is, or on one that local brings for it. */
   async open(open: Open, signal: AbortSignal): Promise<Connection> {
     for (;;) {
       if (this.#closed !== undefined) throw this.#closed;
-      const tunnel = this.#best();
+      const tunnel = this.#tunnels.best();
       if (tunnel !== undefined) return tunnel.open(open, signal);
       if (this.#expected.size < this.#options.max + this.#options.min) return await this.#openWithTunnel(open, signal);
-      const any = Promise.withResolvers<void>();
-      this.#anyTunnel.add(any);
-      await orAborted(any.promise, signal).finally(() => this.#anyTunnel.delete(any));
+      await this.#tunnels.change(signal);
     }
   }
 
-  /** Local brought a tunnel. False where nobody asked for this id, or it was used, or is too old. */
+  /** A tunnel was brought. False where nobody asked for this id, or it was used, or is too old. */
   attach(id: string, connection: FrameConnection): boolean {
     const expected = this.#expected.get(id);
     if (expected === undefined || this.#closed !== undefined) return false;
     clearTimeout(expected.timer);
     this.#expected.delete(id);
-    const tunnel = new Tunnel(connection, { windows: this.#options.windows, onChange: () => this.#grow() });
-    this.#tunnels.add(tunnel);
-    void connection.closed.then(() => this.#lost(tunnel));
+    const onChange = (): void => this.#grow();
+    const tunnel = new Tunnel(connection, { windows: this.#options.windows, onChange });
+    this.#tunnels.add(tunnel, onChange);
     expected.waiter?.attached(tunnel);
-    for (const any of this.#anyTunnel) any.resolve();
     return true;
   }
 
-  /** Local cannot bring this one. Whoever waits for it knows at once; the next attempt waits as long as an id is good. */
+  /** This one will not come. Whoever waits for it knows at once; the next attempt waits as long as an id is good. */
   failed(id: string, error: DepotError): void {
     const expected = this.#expected.get(id);
     if (expected === undefined) return;
@@ -96,7 +92,7 @@ export class TunnelPool {
     if (waiter === undefined) return;
     clearTimeout(expected.timer);
     this.#expected.delete(id);
-    for (const any of this.#anyTunnel) any.resolve();
+    this.#tunnels.wake();
   }
 
   /** Ends every tunnel and every request that waits for one. */
@@ -109,23 +105,7 @@ export class TunnelPool {
       waiter?.failed(error);
     }
     this.#expected.clear();
-    for (const any of this.#anyTunnel) any.reject(error);
-    for (const { connection } of this.#tunnels) connection.close(error);
-  }
-
-  #idle(): Tunnel[] {
-    return [...this.#tunnels].filter(({ streams }) => streams === 0);
-  }
-
-  /** One without streams, else the one where least is going on. */
-  #best(): Tunnel | undefined {
-    let best: Tunnel | undefined;
-    for (const tunnel of this.#tunnels) {
-      if (!tunnel.connection.isOpen) continue;
-      if (tunnel.streams === 0) return tunnel;
-      if (best === undefined || isLessBusy(tunnel, best)) best = tunnel;
-    }
-    return best;
+    this.#tunnels.close(error);
   }
 
   #openWithTunnel(open: Open, signal: AbortSignal): Promise<Connection> {
@@ -164,20 +144,7 @@ export class TunnelPool {
   }
 
   #shrink(): void {
-    const spare = this.#idle().slice(this.#options.min);
+    const spare = this.#tunnels.idle().slice(this.#options.min);
     spare[0]?.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
   }
-
-  #lost(tunnel: Tunnel): void {
-    this.#tunnels.delete(tunnel);
-    this.#grow();
-  }
 }
-
-const isLessBusy = (a: Tunnel, b: Tunnel): boolean => {
-  const [activityA, activityB] = [a.activity, b.activity];
-  return Math.abs(activityA - activityB) < LITTLE_BYTES ? a.streams < b.streams : activityA < activityB;
-};
-
-/** Below this much difference in recent bytes, the number of streams decides. */
-const LITTLE_BYTES = 64 * 1024;

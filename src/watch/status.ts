@@ -34,8 +34,8 @@ export interface ServerStatus extends Process {
   readonly streams: readonly StreamSnapshot[];
 }
 
-export interface LinkStatus extends Process {
-  readonly role: 'local';
+/** The way to the server, as the side that dialed it sees it. */
+export interface UplinkStatus {
   readonly name: string;
   /** HOST:PORT of the server. */
   readonly server: string;
@@ -46,6 +46,10 @@ export interface LinkStatus extends Process {
   /** Why the link is down, or why it was last lost; null where it never was. */
   readonly lastError: string | null;
   readonly tunnels: { readonly idle: number; readonly busy: number };
+}
+
+export interface LinkStatus extends Process, UplinkStatus {
+  readonly role: 'local';
   /** The rules in force. */
   readonly rules: readonly string[];
   readonly streams: readonly StreamSnapshot[];

@@ -20,8 +20,9 @@ import { deadline, orAborted, type Resolve } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
-import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
 import type { TlsDialer } from '../net/tls.ts';
+import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
+import { TunnelSet } from '../net/tunnel-set.ts';
 import { SOFTWARE } from '../version.ts';
 
 export interface LinkOptions {
@@ -48,7 +49,7 @@ export class Link implements FrameSink {
   readonly since = Date.now();
   readonly #control: FrameConnection;
   readonly #options: LinkOptions;
-  readonly #tunnels = new Set<Tunnel>();
+  readonly #tunnels = new TunnelSet();
   readonly #ended = new AbortController();
 
   private constructor(control: FrameConnection, welcome: Welcome, options: LinkOptions) {
@@ -59,7 +60,7 @@ export class Link implements FrameSink {
     control.startHeartbeat();
     void control.closed.then((error) => {
       this.#ended.abort(error);
-      for (const { connection } of this.#tunnels) connection.close(error);
+      this.#tunnels.close(error);
     });
   }
 
@@ -121,8 +122,7 @@ export class Link implements FrameSink {
   }
 
   get tunnels(): { readonly idle: number; readonly busy: number } {
-    const idle = [...this.#tunnels].filter(({ streams }) => streams === 0).length;
-    return { idle, busy: this.#tunnels.size - idle };
+    return this.#tunnels.counts;
   }
 
   close(error: DepotError): void {
@@ -156,7 +156,6 @@ export class Link implements FrameSink {
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
       const tunnel = new Tunnel(connection, { windows, accept });
       this.#tunnels.add(tunnel);
-      void connection.closed.then(() => this.#tunnels.delete(tunnel));
       if (open !== undefined) tunnel.adopt(open);
     } catch (error) {
       const failure = failureOf(asDepotError(error, 'connection-lost'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { pauseMs } from '../../src/local/back-off.ts';
+import { pauseMs } from '../../src/uplink/back-off.ts';
 
 const OPTIONS = { reconnectMinMs: 200, reconnectSilentMaxMs: 1500, reconnectMaxMs: 10_000 };
 const ALMOST_ONE = 1 - Number.EPSILON;

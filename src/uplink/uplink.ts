@@ -1,0 +1,214 @@
+// The way to the server: joins once, connects, and connects again for as long as that can help.
+// Knows nothing of what runs over a link; whoever uses it is told when there is one and when it is gone.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Home } from '../config/home.ts';
+import type { UplinkConfig } from '../config/schema.ts';
+import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
+import { type JoinLink, parseJoinLink } from '../link/join-link.ts';
+import type { WindowOptions } from '../link/window.ts';
+import type { Log } from '../log.ts';
+import type { Resolve } from '../net/dial.ts';
+import type { FairShare } from '../net/fair-share.ts';
+import { generatePrivateKey, identityOf } from '../net/identity.ts';
+import { TlsDialer } from '../net/tls.ts';
+import type { AcceptStream } from '../net/tunnel.ts';
+import { formatAddress } from '../socks/address.ts';
+import type { UplinkStatus } from '../watch/status.ts';
+import { pauseMs } from './back-off.ts';
+import { Link } from './link.ts';
+import { loadMembership, type Membership, membershipOf, saveMembership, wasJoinedWith } from './membership.ts';
+
+export interface UplinkOptions {
+  readonly home: Home;
+  readonly config: UplinkConfig;
+  /** The join link as it was given, if it was. */
+  readonly link: string | undefined;
+  readonly resolve: Resolve;
+  readonly share: FairShare;
+  readonly windows: WindowOptions;
+  readonly accept: AcceptStream;
+  readonly log: Log;
+  readonly onConnected: (connected: { readonly name: string; readonly server: string }) => void;
+  /** A link that was up is gone. */
+  readonly onLost: (error: DepotError) => void;
+  /** There is no link; the next attempt is made in `retryInMs`. */
+  readonly onDisconnected: (disconnected: { readonly error: DepotError; readonly retryInMs: number }) => void;
+}
+
+/** Trying again would change nothing. */
+const FATAL: ReadonlySet<ErrorCode> = new Set(['identity-mismatch', 'invitation-invalid', 'version-mismatch']);
+/** The server answered, and did not want us. */
+const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set(['unknown-local', 'revoked', 'replaced', 'protocol-violation']);
+
+export class Uplink {
+  readonly #options: UplinkOptions;
+  readonly #dialer: TlsDialer;
+  readonly #stop = new AbortController();
+  readonly #over: Promise<DepotError>;
+  /** Where we have joined; undefined before the first welcome. */
+  #membership: Membership | undefined;
+  /** A link that was not used yet. */
+  #invitation: JoinLink | undefined;
+  #link: Link | undefined;
+  #reconnects = 0;
+  #lastError: DepotError | undefined;
+
+  /** Begins to connect. Throws `invalid-argument` or `unusable-home` where there is nowhere to connect to. */
+  constructor(options: UplinkOptions) {
+    this.#options = options;
+    this.#membership = loadMembership(options.home);
+    this.#invitation = this.#useful(options.link);
+    this.#dialer = new TlsDialer(identityOf(options.home.privateKey(generatePrivateKey)));
+    this.#over = this.#run();
+  }
+
+  /** Resolves with why, once this has come to an end for good: it was stopped, or trying again would change nothing. */
+  get over(): Promise<DepotError> {
+    return this.#over;
+  }
+
+  get status(): UplinkStatus {
+    const link = this.#link;
+    const server = this.#invitation ?? this.#membership;
+    return {
+      name: server?.name ?? '',
+      server: server === undefined ? '' : formatAddress(server),
+      connected: link !== undefined,
+      since: link?.since ?? null,
+      rttMs: link?.rttMs ?? null,
+      reconnects: this.#reconnects,
+      lastError: this.#lastError?.message ?? null,
+      tunnels: link?.tunnels ?? { idle: 0, busy: 0 },
+    };
+  }
+
+  /** Ends the link and every attempt. Resolves when nothing of it is left. */
+  async stop(error: DepotError): Promise<void> {
+    this.#stop.abort(error);
+    this.#link?.close(error);
+    await this.#over;
+  }
+
+  /** A link that was used before and is given again is of no use, and no harm. */
+  #useful(text: string | undefined): JoinLink | undefined {
+    if (text === undefined) {
+      if (this.#membership !== undefined) return undefined;
+      throw new DepotError(
+        'invalid-argument',
+        "This local has not joined a server yet. Run `depot invite NAME` on the server and give its link: depot local 'depot://…'",
+      );
+    }
+    const link = parseJoinLink(text);
+    if (this.#membership === undefined || !wasJoinedWith(this.#membership, link)) return link;
+    this.#options.log.info(
+      { event: 'link-ignored' },
+      `this local has joined with this link already, as ${this.#membership.name}; the link is ignored`,
+    );
+    return undefined;
+  }
+
+  /** Connects, again and again. Resolves only when that has come to an end. */
+  async #run(): Promise<DepotError> {
+    const { config, log, onDisconnected } = this.#options;
+    const { signal } = this.#stop;
+    let failures = 0;
+    let told: string | undefined;
+    // The constructor returns first, so that nobody misses an event.
+    await Promise.resolve();
+    for (;;) {
+      const startedMs = performance.now();
+      const error = await this.#session(signal);
+      // A session that lasted was a success; one that ended at once was not, or two holders of one key would fight for ever.
+      if (performance.now() - startedMs > config.reconnectMaxMs) {
+        failures = 0;
+        told = undefined;
+      }
+      if (signal.aborted) return error;
+      if (this.#fallsBack(error)) continue;
+      if (FATAL.has(error.code)) return error;
+      failures += 1;
+      const retryInMs = pauseMs(failures, TURNED_AWAY.has(error.code), config, Math.random());
+      // The same failure again and again is news once; a server may be away for weeks.
+      const level = error.message === told ? 'debug' : 'warn';
+      told = error.message;
+      log[level](
+        { event: 'disconnected', code: error.code },
+        `not connected: ${error.message}; trying again and again`,
+      );
+      onDisconnected({ error, retryInMs });
+      await sleep(retryInMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** One session, to its end. Resolves with why it ended or never began. */
+  async #session(signal: AbortSignal): Promise<DepotError> {
+    try {
+      const link = await this.#connect(signal);
+      const error = await link.closed;
+      this.#link = undefined;
+      this.#reconnects += 1;
+      this.#lastError = error;
+      this.#options.onLost(error);
+      return error;
+    } catch (thrown) {
+      this.#lastError = asDepotError(thrown, 'connection-lost');
+      return this.#lastError;
+    }
+  }
+
+  async #connect(signal: AbortSignal): Promise<Link> {
+    const { config, resolve, share, windows, accept, log, onConnected } = this.#options;
+    const target = this.#invitation ?? this.#membership;
+    if (target === undefined) throw new DepotError('internal', 'there is no server to connect to');
+    const link = await Link.connect(
+      {
+        dialer: this.#dialer,
+        host: target.host,
+        port: target.port,
+        fingerprint: target.fingerprint,
+        invitation: this.#invitation?.invitation,
+        resolve,
+        connectMs: config.connectMs,
+        handshakeMs: config.handshakeMs,
+        heartbeat: config,
+        share,
+        windows,
+        accept,
+        log,
+      },
+      signal,
+    );
+    this.#link = link;
+    const { name } = link.welcome;
+    if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
+    const server = formatAddress(target);
+    log.info({ event: 'connected', local: name, server }, `connected to ${server} as ${name}`);
+    onConnected({ name, server });
+    return link;
+  }
+
+  /** The first welcome: from here on our key counts, and the invitation is used up. */
+  #joined(invitation: JoinLink, link: Link): void {
+    this.#membership = { ...membershipOf(invitation), name: link.welcome.name };
+    try {
+      saveMembership(this.#options.home, this.#membership);
+    } catch (error) {
+      link.close(new DepotError('stopped', 'what was joined cannot be kept'));
+      throw error;
+    }
+    this.#invitation = undefined;
+  }
+
+  /** A link in a unit file may be an old one: whoever has joined goes on without it. */
+  #fallsBack(error: DepotError): boolean {
+    if (error.code !== 'invitation-invalid' || this.#membership === undefined || this.#invitation === undefined)
+      return false;
+    this.#options.log.warn(
+      { event: 'link-ignored' },
+      `${error.message}; going on as ${this.#membership.name} at ${formatAddress(this.#membership)}`,
+    );
+    this.#invitation = undefined;
+    return true;
+  }
+}
