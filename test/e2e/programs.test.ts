@@ -3,16 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
-import { userInfo } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { SocksClient } from 'socks';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { curl, type Finished, Program, run } from '../support/programs.ts';
+import { startSshd } from '../support/sshd.ts';
 
 interface Proxy {
   readonly port: number;
@@ -185,44 +185,9 @@ test('git clones over HTTP', async () => {
 
 test('ssh with a ProxyCommand, and git over it', async () => {
   using directory = tempDir();
-  const file = (name: string): string => path.join(directory.path, name);
-  for (const name of ['host', 'client']) {
-    assert.equal((await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(name)])).code, 0);
-  }
-  writeFileSync(file('authorized'), readFileSync(file('client.pub')));
-  writeFileSync(file('known'), `home.depot ${readFileSync(file('host.pub'), 'utf8')}`);
-  for (const name of ['authorized', 'host', 'client']) chmodSync(file(name), 0o600);
-  // What Debian's service makes for a daemon that root runs.
-  if (process.getuid?.() === 0 && !existsSync('/run/sshd')) mkdirSync('/run/sshd');
-  const port = await App.closedPort();
-  const settings = [
-    `ListenAddress=${LOOPBACK}`,
-    `Port=${port}`,
-    `HostKey=${file('host')}`,
-    `AuthorizedKeysFile=${file('authorized')}`,
-    'PidFile=none',
-    'StrictModes=no',
-    'UsePAM=no',
-    'PermitRootLogin=yes',
-    'PasswordAuthentication=no',
-    'PrintMotd=no',
-    'UseDNS=no',
-  ].flatMap((setting) => ['-o', setting]);
-  await using sshd = new Program('/usr/sbin/sshd', ['-D', '-e', '-f', '/dev/null', ...settings]);
-  await sshd.says(/Server listening/);
-
+  await using sshd = await startSshd(directory.path, 'home.depot');
   const options = (proxy: Proxy): string[] =>
-    [
-      `ProxyCommand=ncat ${ncatArguments(proxy).join(' ')} %h %p`,
-      `Port=${port}`,
-      `IdentityFile=${file('client')}`,
-      `UserKnownHostsFile=${file('known')}`,
-      'HostKeyAlias=home.depot',
-      'IdentitiesOnly=yes',
-      'BatchMode=yes',
-      'LogLevel=ERROR',
-      `User=${userInfo().username}`,
-    ].flatMap((option) => ['-o', option]);
+    [`ProxyCommand=ncat ${ncatArguments(proxy).join(' ')} %h %p`, ...sshd.settings].flatMap((option) => ['-o', option]);
   const input = randomBytes(300_000).toString('base64');
   const stdout = await throughProxy((proxy) =>
     run('ssh', ['-F', 'none', ...options(proxy), 'home.depot', 'cat; echo; echo done'], { input }),
@@ -232,10 +197,10 @@ test('ssh with a ProxyCommand, and git over it', async () => {
   const repository = await makeRepository(directory.path);
   await throughProxy((proxy) => {
     const GIT_SSH_COMMAND = ['ssh -F none', ...options(proxy).map((option) => `'${option}'`)].join(' ');
-    const target = file(`clone-${proxy.port}`);
+    const target = path.join(directory.path, `clone-${proxy.port}`);
     return run('git', ['clone', '-q', `ssh://home.depot${repository}`, target], { env: { GIT_SSH_COMMAND } });
   });
-  assert.equal(readFileSync(path.join(file(`clone-${live.port}`), 'file'), 'utf8'), 'from behind the NAT\n');
+  assert.equal(readFileSync(path.join(directory.path, `clone-${live.port}`, 'file'), 'utf8'), 'from behind the NAT\n');
 });
 
 /** Runs a program that knows nothing of proxies. */

@@ -9,7 +9,8 @@ import { DepotError } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK, type Login } from '../support/depot.ts';
 import { noNamespaces, runInNamespace } from '../support/namespace.ts';
-import { curl, Program } from '../support/programs.ts';
+import { curl } from '../support/programs.ts';
+import { SilentApp } from '../support/silent-app.ts';
 import { handshake } from '../support/socks-client.ts';
 
 /** curl's code for what the proxy refused. */
@@ -20,17 +21,6 @@ const expectReply = async (reply: number, proxy: string, url: string): Promise<v
   assert.equal(code, CURLE_PROXY, stderr);
   assert.match(stderr, new RegExp(`\\(${reply}\\)`));
 };
-
-/** An app whose queue of connections is full: the system drops each further SYN without an answer. */
-const SILENT_APP = `
-import socket, sys
-app = socket.socket(); app.bind(("127.0.0.1", 0)); app.listen(0)
-queue = [socket.socket() for _ in range(3)]
-for s in queue:
-    s.setblocking(False); s.connect_ex(app.getsockname())
-print(app.getsockname()[1], flush=True)
-sys.stdin.read()
-`;
 
 describe('a local that is connected', () => {
   let depot: Depot;
@@ -63,9 +53,8 @@ describe('a local that is connected', () => {
   });
 
   test('an app that does not answer: 4', async () => {
-    await using silent = new Program('python3', ['-c', SILENT_APP]);
-    const [port] = await silent.says(/\d+/);
-    await expectReply(4, depot.proxyUrl(), `http://${LOOPBACK}:${port}/`);
+    await using silent = await SilentApp.start(LOOPBACK);
+    await expectReply(4, depot.proxyUrl(), `http://${LOOPBACK}:${silent.port}/`);
   });
 
   test('an address that the rules of the local do not allow: 2', async () => {

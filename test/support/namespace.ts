@@ -12,8 +12,13 @@ export const noNamespaces = (): string | false =>
     ? false
     : 'this machine does not let its users make network namespaces';
 
-/** Each route in the words of `ip route add`. */
-export const runInNamespace = (routes: readonly string[], file: string, input: string): Promise<Finished> => {
+/** What runs the command that follows it in a namespace; each route in the words of `ip route add`. */
+export const namespaceCommand = (routes: readonly string[]): readonly string[] => {
   const setUp = ['ip link set lo up', ...routes.map((route) => `ip route add ${route}`)].join(' && ');
-  return run('unshare', [...UNSHARE, 'sh', '-c', `${setUp} && exec "$@"`, 'sh', process.execPath, file], { input });
+  return ['unshare', ...UNSHARE, 'sh', '-c', `${setUp} && exec "$@"`, 'sh'];
+};
+
+export const runInNamespace = (routes: readonly string[], file: string, input: string): Promise<Finished> => {
+  const [command = '', ...args] = namespaceCommand(routes);
+  return run(command, [...args, process.execPath, file], { input });
 };

@@ -13,12 +13,48 @@ export const credentials = ({ user, password }: Login): Buffer => {
   return Buffer.concat([Buffer.from([1, name.length]), name, Buffer.from([secret.length]), secret]);
 };
 
-/** VER CMD RSV ATYP DST.ADDR DST.PORT, with the host as a name, or as an IPv4 address where it is one. */
-export const request = (host: string, port: number, command = 1): Buffer => {
+/** ATYP ADDR PORT, with the host as an IP address where it is one, else as a name. */
+export const addressField = (host: string, port: number): Buffer => {
   const address = net.isIPv4(host)
     ? Buffer.from([1, ...host.split('.').map(Number)])
-    : Buffer.concat([Buffer.from([3, host.length]), Buffer.from(host, 'latin1')]);
-  return Buffer.concat([Buffer.from([5, command, 0]), address, Buffer.from([port >> 8, port & 0xff])]);
+    : net.isIPv6(host)
+      ? Buffer.from([4, ...ipv6Bytes(host)])
+      : Buffer.concat([Buffer.from([3, host.length]), Buffer.from(host, 'latin1')]);
+  return Buffer.concat([address, Buffer.from([port >> 8, port & 0xff])]);
+};
+
+/** VER CMD RSV ATYP DST.ADDR DST.PORT. */
+export const request = (host: string, port: number, command = 1): Buffer =>
+  Buffer.concat([Buffer.from([5, command, 0]), addressField(host, port)]);
+
+const ipv6Bytes = (host: string): number[] => {
+  const [head = '', tail = ''] = host.split('::');
+  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
+  const zeros = Array<string>(8 - groups(head).length - groups(tail).length).fill('0');
+  return [...groups(head), ...zeros, ...groups(tail)].flatMap((group) => {
+    const value = Number.parseInt(group, 16);
+    return [value >> 8, value & 0xff];
+  });
+};
+
+/** Reads ATYP ADDR PORT off the front of `bytes`. Throws on what is none. */
+export const parseAddressField = (
+  bytes: Buffer,
+): { readonly host: string; readonly port: number; readonly length: number } => {
+  const type = bytes[0] ?? 0;
+  const start = type === 3 ? 2 : 1;
+  const length = { 1: 4, 3: bytes[1] ?? 0, 4: 16 }[type];
+  if (length === undefined) throw new Error(`address type ${type}`);
+  const end = start + length;
+  if (bytes.length < end + 2) throw new Error(`half an address: ${bytes.toString('hex')}`);
+  return { host: hostText(type, bytes.subarray(start, end)), port: bytes.readUInt16BE(end), length: end + 2 };
+};
+
+const hostText = (type: number, bytes: Buffer): string => {
+  if (type === 1) return bytes.join('.');
+  if (type === 3) return bytes.toString('latin1');
+  const groups = bytes.toString('hex').match(/.{4}/g) ?? [];
+  return new net.SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address;
 };
 
 export interface SocksReply {
@@ -27,10 +63,14 @@ export interface SocksReply {
   readonly port: number;
 }
 
+/** How much of what came is kept to be shown. */
+const SHOWN_BYTES = 40;
+
 /** A TCP connection whose bytes are read as they are asked for. */
 export class Wire implements Disposable {
   readonly socket: net.Socket;
   #buffer = Buffer.alloc(0);
+  #received = Buffer.alloc(0);
   #over: 'fin' | 'rst' | undefined;
   #wake: () => void = () => undefined;
 
@@ -38,6 +78,7 @@ export class Wire implements Disposable {
     this.socket = socket;
     socket.on('data', (chunk: Buffer) => {
       this.#buffer = Buffer.concat([this.#buffer, chunk]);
+      if (this.#received.length <= SHOWN_BYTES) this.#received = Buffer.concat([this.#received, chunk]);
       this.#wake();
     });
     socket.on('end', () => this.#end('fin'));
@@ -45,10 +86,17 @@ export class Wire implements Disposable {
     socket.on('close', () => this.#end('rst'));
   }
 
-  static async connect(port: number): Promise<Wire> {
-    const socket = net.connect({ host: LOOPBACK, port, allowHalfOpen: true, noDelay: true });
+  static async connect(port: number, host = LOOPBACK): Promise<Wire> {
+    const socket = net.connect({ host, port, allowHalfOpen: true, noDelay: true });
     await once(socket, 'connect');
     return new Wire(socket);
+  }
+
+  /** The first bytes that ever came, and how the other side left, for a person to read. */
+  get story(): string {
+    const bytes = this.#received.subarray(0, SHOWN_BYTES).toString('hex').match(/../g) ?? [];
+    const more = this.#received.length > SHOWN_BYTES ? ['…'] : [];
+    return [...bytes, ...more, ...(this.#over === undefined ? [] : [this.#over.toUpperCase()])].join(' ') || 'nothing';
   }
 
   write(...parts: readonly Uint8Array[]): void {
@@ -64,7 +112,9 @@ export class Wire implements Disposable {
   async read(length: number): Promise<Buffer> {
     await this.#until(() => this.#buffer.length >= length);
     if (this.#buffer.length < length) {
-      throw new Error(`${this.#over} after ${this.#buffer.length} of ${length} bytes: ${this.#buffer.toString('hex')}`);
+      throw new Error(
+        `${this.#over} after ${this.#buffer.length} of ${length} bytes ${this.#buffer.toString('hex')}`.trimEnd(),
+      );
     }
     const bytes = this.#buffer.subarray(0, length);
     this.#buffer = this.#buffer.subarray(length);
@@ -96,16 +146,11 @@ export class Wire implements Disposable {
   async readReply(): Promise<SocksReply> {
     const head = await this.read(4);
     if (head[0] !== 5 || head[2] !== 0) throw new Error(`no SOCKS reply: ${head.toString('hex')}`);
-    if (head[3] === 3) {
-      const name = await this.read((await this.read(1)).readUInt8());
-      return { reply: head[1] ?? -1, host: name.toString('latin1'), port: (await this.read(2)).readUInt16BE() };
-    }
-    const length = { 1: 4, 4: 16 }[head[3] ?? 0];
+    const size = head[3] === 3 ? await this.read(1) : Buffer.alloc(0);
+    const length = { 1: 4, 3: size[0], 4: 16 }[head[3] ?? 0];
     if (length === undefined) throw new Error(`a reply with address type ${head[3]}`);
-    const address = await this.read(length);
-    const port = (await this.read(2)).readUInt16BE();
-    const host =
-      length === 4 ? address.join('.') : new net.SocketAddress({ address: ipv6Text(address), family: 'ipv6' }).address;
+    const field = Buffer.concat([head.subarray(3), size, await this.read(length + 2)]);
+    const { host, port } = parseAddressField(field);
     return { reply: head[1] ?? -1, host, port };
   }
 
@@ -126,8 +171,6 @@ export class Wire implements Disposable {
     }
   }
 }
-
-const ipv6Text = (bytes: Buffer): string => (bytes.toString('hex').match(/.{4}/g) ?? []).join(':');
 
 export interface Target {
   readonly socksPort: number;
