@@ -16,6 +16,8 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['torsocks', 'torsocks'],
   ['transmission-daemon', 'transmission-daemon'],
   ['transmission-remote', 'transmission-cli'],
+  ['danted', 'dante-server'],
+  ['microsocks', 'microsocks'],
   ['ip', 'iproute2'],
   ['python3', 'python3'],
 ];

@@ -1,4 +1,5 @@
-// The SOCKS5 handshake (RFC 1928, RFC 1929) as a client meets it, byte by byte, over real sockets.
+// The SOCKS5 handshake (RFC 1928, RFC 1929) of depot in particular: its exact answers, limits and choices. What any server
+// should do is in checks/.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -51,33 +52,16 @@ const expectEcho = async (wire: Wire, text: string): Promise<void> => {
   assert.equal((await wire.read(text.length)).toString(), text);
 };
 
-describe('the conversation may be cut anywhere', () => {
-  test('into two, at every offset', async () => {
-    const bytes = conversation('early');
-    for (let at = 1; at < bytes.length; at += 1) {
-      using wire = await connect();
-      wire.write(bytes.subarray(0, at));
-      await turn();
-      await turn();
-      wire.write(bytes.subarray(at));
-      await expectEcho(wire, 'early');
-    }
-  });
-
-  test('into single bytes', async () => {
+test('the conversation may be cut into two at every offset', async () => {
+  const bytes = conversation('early');
+  for (let at = 1; at < bytes.length; at += 1) {
     using wire = await connect();
-    for (const byte of conversation('early')) {
-      wire.write(Buffer.of(byte));
-      await turn();
-    }
+    wire.write(bytes.subarray(0, at));
+    await turn();
+    await turn();
+    wire.write(bytes.subarray(at));
     await expectEcho(wire, 'early');
-  });
-
-  test('or not at all', async () => {
-    using wire = await connect();
-    wire.write(conversation('early'));
-    await expectEcho(wire, 'early');
-  });
+  }
 });
 
 describe('data that comes with or right after the request', () => {
@@ -234,14 +218,6 @@ describe('requests', () => {
     wire.write(Buffer.from([5, 1, 0, 4, ...address, echo.port >> 8, echo.port & 0xff]), Buffer.from('hi'));
     assert.equal((await wire.readReply()).reply, 0);
     assert.equal(resolved.at(-1), '::1');
-  });
-
-  test('RSV may be anything', async () => {
-    using wire = await authenticated();
-    const bytes = request(LOOPBACK, echo.port);
-    bytes[2] = 0x7f;
-    wire.write(bytes);
-    assert.equal((await wire.readReply()).reply, 0);
   });
 
   test('a client that leaves in the middle of its handshake is forgotten', async () => {
