@@ -1,4 +1,4 @@
-// Every failure that depot knows by name, and the one table that turns it into a SOCKS reply.
+// Every failure that depot knows by name, and the two tables that say it to a client: as a SOCKS reply and in HTTP.
 // Knows nothing of sockets: it is the floor of the house, everything may import it.
 
 /** REP values of RFC 1928, section 6. */
@@ -16,7 +16,7 @@ export const Reply = {
 export type Reply = (typeof Reply)[keyof typeof Reply];
 
 /**
- * The stable codes of a `DepotError`, each with the SOCKS reply that a client gets for it.
+ * The stable codes of a `DepotError`, each with the SOCKS reply that a client gets for it; in HTTP it is `HTTP_BY_CODE`.
  * A code never changes its meaning; programs branch on it, nobody branches on a message.
  */
 const REPLY_BY_CODE = {
@@ -64,6 +64,51 @@ const REPLY_BY_CODE = {
 /** A stable, documented name of a failure. */
 export type ErrorCode = keyof typeof REPLY_BY_CODE;
 
+/** How a failure is said in HTTP: the status, and why in plain words, which tell no more than REP does. */
+export interface HttpFailure {
+  readonly status: 400 | 403 | 500 | 502 | 503 | 504;
+  readonly why: string;
+}
+
+const LINK_FAILED: HttpFailure = { status: 502, why: 'the way to the local failed' };
+const OURS: HttpFailure = { status: 500, why: 'depot itself failed; its log says more' };
+
+/** The same truth for clients that speak HTTP. 502 and 504: the app's side. 503: depot's side, may work later. */
+const HTTP_BY_CODE: Readonly<Record<ErrorCode, HttpFailure>> = {
+  'connection-refused': { status: 502, why: 'the app refused the connection: nothing listens there' },
+  'host-unreachable': { status: 502, why: 'the host is unreachable from the local' },
+  'network-unreachable': { status: 502, why: 'the network is unreachable from the local' },
+  'name-unknown': { status: 502, why: 'the local does not know the name' },
+  'dial-timeout': { status: 504, why: 'the app did not answer in time' },
+  'dial-failed': { status: 502, why: 'the local could not connect to the app' },
+  'not-allowed': { status: 403, why: 'not allowed for this user, or by the rules of the local' },
+  'no-such-local': { status: 502, why: 'there is no such local' },
+  'local-away': { status: 503, why: 'the local is not connected' },
+  'local-lost': { status: 503, why: 'the local went away' },
+  'no-route': { status: 503, why: 'no local can be chosen: name one in the host, as in nas.depot' },
+  'command-unsupported': { status: 400, why: 'this cannot be done' },
+  'address-type-unsupported': { status: 400, why: 'this kind of address is not supported' },
+  'malformed-request': { status: 400, why: 'the request is malformed' },
+  'aborted': { status: 502, why: 'the connection to the app was aborted' },
+  'connection-lost': LINK_FAILED,
+  'timed-out': { status: 504, why: 'the local did not answer in time' },
+  'protocol-violation': LINK_FAILED,
+  'stopped': { status: 503, why: 'depot is stopping, or the stream was ended by its operator' },
+  'identity-mismatch': LINK_FAILED,
+  'unknown-local': LINK_FAILED,
+  'revoked': LINK_FAILED,
+  'replaced': LINK_FAILED,
+  'version-mismatch': LINK_FAILED,
+  'invitation-invalid': LINK_FAILED,
+  'invalid-config': OURS,
+  'invalid-argument': OURS,
+  'conflict': OURS,
+  'not-found': OURS,
+  'unusable-home': OURS,
+  'address-in-use': OURS,
+  'internal': OURS,
+};
+
 /** Every error that depot raises on purpose. `message` is one plain sentence for a person; `code` is for programs. */
 export class DepotError extends Error {
   override readonly name = 'DepotError';
@@ -77,6 +122,11 @@ export class DepotError extends Error {
   /** The SOCKS reply (REP) that a client gets for this failure. */
   get reply(): Reply {
     return REPLY_BY_CODE[this.code];
+  }
+
+  /** What an HTTP client gets for this failure. */
+  get http(): HttpFailure {
+    return HTTP_BY_CODE[this.code];
   }
 }
 

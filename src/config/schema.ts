@@ -54,6 +54,7 @@ export const ServerConfig = z.strictObject({
   controlPort: port.default(8964).describe('port for locals'),
   tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),
   advertise: z.string().min(1).optional().describe('the name or address of this host that goes into links'),
+  httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),

@@ -4,32 +4,34 @@
 import type net from 'node:net';
 import { DepotError, messageOf } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
+import { HttpProxy } from './http.ts';
 import type { EntryOptions } from './options.ts';
+import { serveSocks4 } from './socks4.ts';
 import { serveSocks5 } from './socks5.ts';
 import { Visitor } from './visitor.ts';
 
-type Serve = (visitor: Visitor, options: EntryOptions) => Promise<void>;
-
-const SOCKS5 = 0x05;
-
-/** Who speaks what begins with this byte. */
-const speakerOf = (firstByte: number | undefined): Serve => {
-  if (firstByte === SOCKS5) return serveSocks5;
-  throw new DepotError('malformed-request', `a first byte ${firstByte} instead of SOCKS5`);
-};
+const FirstByte = { socks4: 0x04, socks5: 0x05, A: 0x41, Z: 0x5a } as const;
 
 export class Door {
   readonly #options: EntryOptions;
+  readonly #http: HttpProxy;
   readonly #waiting = new Set<Visitor>();
+  #closed = false;
 
   constructor(options: EntryOptions) {
     this.#options = options;
+    this.#http = new HttpProxy(options);
   }
 
   /** Serves one accepted socket to its end. */
   async serve(accepted: net.Socket): Promise<void> {
-    const visitor = new Visitor(accepted, this.#options, (admitted) => this.#waiting.delete(admitted));
-    this.#waiting.add(visitor);
+    const visitor = new Visitor(accepted, this.#options, {
+      onWaiting: (waiting) => {
+        this.#waiting.add(waiting);
+        if (this.#closed) setImmediate(() => waiting.destroy());
+      },
+      onSettled: (settled) => this.#waiting.delete(settled),
+    });
     try {
       await this.#letIn(visitor);
     } catch (error) {
@@ -39,14 +41,19 @@ export class Door {
     }
   }
 
-  /** Ends everybody who has not made a request yet. */
+  /** Ends everybody who has not made a request yet, and from now on whoever waits for a further one. */
   close(): void {
+    this.#closed = true;
     for (const visitor of this.#waiting) visitor.destroy();
   }
 
   async #letIn(visitor: Visitor): Promise<void> {
     if (!(await orAborted(visitor.client.more(), visitor.limit)))
       throw new DepotError('malformed-request', 'the client closed before it said anything');
-    await speakerOf(visitor.client.early[0])(visitor, this.#options);
+    const [first = -1] = visitor.client.early;
+    if (first === FirstByte.socks5) await serveSocks5(visitor, this.#options);
+    else if (first >= FirstByte.A && first <= FirstByte.Z) await this.#http.serve(visitor);
+    else if (first === FirstByte.socks4) await serveSocks4(visitor, this.#options);
+    else throw new DepotError('malformed-request', `a first byte ${first} that begins nothing we speak`);
   }
 }

@@ -15,6 +15,10 @@ export interface EntryOptions {
   readonly share: FairShare;
   /** From being accepted to the request, in milliseconds. */
   readonly handshakeMs: number;
+  /** How long an HTTP client may keep a connection between two requests, in milliseconds. */
+  readonly httpIdleMs: number;
+  /** What the operator says this host is called, where that was said. */
+  readonly advertised: string | undefined;
   /** Called with why a client got no further than its handshake. */
   readonly onTurnedAway?: (from: string, why: string) => void;
 }

@@ -6,31 +6,36 @@ import { DepotError } from '../errors.ts';
 import { deadline } from '../net/dial.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
-import { canonicalHost } from '../socks/address.ts';
+import { type Address, canonicalHost } from '../socks/address.ts';
 import type { EntryOptions } from './options.ts';
 
 /** How long a client that was refused may take to read why and to close. */
 const LINGER_MS = 2000;
+
+export interface VisitorEvents {
+  /** It waits at the door: for its first request, or for another one. */
+  readonly onWaiting: (visitor: Visitor) => void;
+  /** It does not wait any more, whatever became of it. */
+  readonly onSettled: (visitor: Visitor) => void;
+}
 
 export class Visitor {
   /** The client's IP address. */
   readonly from: string;
   /** What the client sends and is sent. */
   readonly client: EarlyEndpoint;
-  readonly #onAdmitted: (visitor: Visitor) => void;
+  readonly #events: VisitorEvents;
   readonly #socket: net.Socket;
   readonly #gone = new AbortController();
-  readonly #limit: ReturnType<typeof deadline>;
+  #limit: ReturnType<typeof deadline>;
 
-  /** `onAdmitted` is called when it does not wait at the door any more, whatever became of it. */
-  constructor(accepted: net.Socket, { share, handshakeMs }: EntryOptions, onAdmitted: (visitor: Visitor) => void) {
-    this.#onAdmitted = onAdmitted;
+  constructor(accepted: net.Socket, { share, handshakeMs }: EntryOptions, events: VisitorEvents) {
+    this.#events = events;
     this.from = canonicalHost(accepted.remoteAddress ?? '');
     const inner = SocketEndpoint.accept(accepted, share);
     this.#socket = inner.socket;
     this.client = new EarlyEndpoint(inner, (error) => this.#gone.abort(error));
-    const tooLate = (): DepotError => new DepotError('timed-out', 'the handshake took too long');
-    this.#limit = deadline(handshakeMs, tooLate, this.#gone.signal);
+    this.#limit = this.#wait(handshakeMs, 'the handshake took too long');
   }
 
   /** Aborts when the client goes away before its stream has begun. */
@@ -38,22 +43,40 @@ export class Visitor {
     return this.#gone.signal;
   }
 
-  /** Aborts when the time for the handshake is over, too. */
+  /** Aborts when the time for the request is over, too. */
   get limit(): AbortSignal {
     return this.#limit.signal;
+  }
+
+  /** The address that it came in on. */
+  get own(): Address {
+    const { localAddress = '', localPort = 0 } = this.#socket;
+    return { host: canonicalHost(localAddress), port: localPort };
   }
 
   /** The request is known: its time is not limited any more. */
   admit(): void {
     this.#limit.clear();
-    this.#onAdmitted(this);
+    this.#events.onSettled(this);
+  }
+
+  /** The request was served, and another one may follow on the same connection, complete within `milliseconds`. */
+  expectAnother(milliseconds: number): void {
+    this.#limit.clear();
+    this.#limit = this.#wait(milliseconds, 'no other request came');
+    this.limit.addEventListener('abort', () => this.destroy());
   }
 
   /** The last word was written: ends our side, reads on so that it arrives, and does not wait for ever. */
   seeOff(): void {
+    this.client.end();
+    this.linger();
+  }
+
+  /** The same, where our side was ended already. */
+  linger(): void {
     this.admit();
     this.client.discard();
-    this.client.end();
     const timer = setTimeout(() => this.#socket.destroy(), LINGER_MS);
     this.#socket.once('close', () => clearTimeout(timer));
   }
@@ -62,5 +85,10 @@ export class Visitor {
   destroy(): void {
     this.admit();
     this.#socket.destroy();
+  }
+
+  #wait(milliseconds: number, why: string): ReturnType<typeof deadline> {
+    this.#events.onWaiting(this);
+    return deadline(milliseconds, () => new DepotError('timed-out', why), this.gone);
   }
 }

@@ -37,6 +37,12 @@ export class EarlyEndpoint implements Endpoint {
 
   consume(bytes: number): void {
     this.#early = this.#early.subarray(bytes);
+    if (this.#early.length < MAX_EARLY_BYTES) this.#release();
+  }
+
+  /** Puts back what was consumed and not used, in front of what came since. */
+  unread(bytes: Uint8Array): void {
+    this.#early = Buffer.concat([bytes, this.#early]);
   }
 
   /** Resolves true when there are more bytes, false when there will never be. */

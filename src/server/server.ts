@@ -81,6 +81,8 @@ export class DepotServer implements AsyncDisposable {
       authenticate: new Access(store).authenticate,
       anonymous: config.allowAnonymous,
       handshakeMs: config.handshakeMs,
+      httpIdleMs: config.httpIdleMs,
+      advertised: config.advertise,
       onTurnedAway: (from, why) =>
         log.info({ event: 'turned-away', port: 'socks', from, why }, `turned away ${from}: ${why}`),
     });

@@ -1,0 +1,241 @@
+// HTTP at the door, by the platform's own parser: CONNECT becomes a stream like any other, a request in absolute-form
+// is forwarded, and who asks for this port itself gets the PAC file or is told what this is.
+
+import http from 'node:http';
+import type { Duplex } from 'node:stream';
+import { DepotError, errnoOf, messageOf } from '../errors.ts';
+import { orAborted } from '../net/dial.ts';
+import { EndpointStream } from '../net/endpoint-stream.ts';
+import type { Credentials } from '../socks/messages.ts';
+import { forward } from './http-forward.ts';
+import { type Refusal, refuse, refusalText } from './http-refusal.ts';
+import { parseAbsoluteForm, parseAuthority } from './http-target.ts';
+import type { EntryOptions } from './options.ts';
+import { PAC_PATH, PAC_TYPE, pacFor, pacProxyOf } from './pac.ts';
+import type { Visitor } from './visitor.ts';
+
+/** A connection that speaks HTTP. */
+interface Guest {
+  readonly visitor: Visitor;
+  readonly stream: EndpointStream;
+  /** Requests that were let in and are not answered to the end. */
+  active: number;
+  /** The connection is not HTTP any more. */
+  left: boolean;
+}
+
+const WHAT_THIS_IS =
+  'This is the entry of a depot server: a SOCKS5 and HTTP proxy, not a web site. Set it as the proxy of your program; ' +
+  `browsers find their settings at ${PAC_PATH}.`;
+
+const NEEDS_PASSWORD: Refusal = {
+  status: 407,
+  why: 'depot wants a user name and a password',
+  headers: ['Proxy-Authenticate', 'Basic realm="depot", charset="UTF-8"'],
+};
+const NO_TARGET: Refusal = {
+  status: 400,
+  why: 'depot forwards http://HOST:PORT/PATH and CONNECT HOST:PORT',
+  closes: true,
+};
+const TOO_LONG: Refusal = { status: 431, why: 'the head of the request is too long' };
+const NO_HTTP: Refusal = { status: 400, why: 'this is no HTTP' };
+const NOT_NOW: Refusal = { status: 400, why: 'a tunnel cannot begin while another request is being answered' };
+
+export class HttpProxy {
+  readonly #options: EntryOptions;
+  readonly #server: http.Server;
+  readonly #guests = new WeakMap<Duplex, Guest>();
+
+  constructor(options: EntryOptions) {
+    this.#options = options;
+    // It never listens: every connection is handed to it, and the door keeps the time.
+    this.#server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0, shouldUpgradeCallback: isWebSocket });
+    const onRequest: http.RequestListener = (request, response) =>
+      this.#watch(request.socket, this.#request(request, response));
+    this.#server.on('request', onRequest);
+    this.#server.on('checkContinue', onRequest);
+    this.#server.on('connect', (request, stream, head) => this.#watch(stream, this.#connect(request, stream, head)));
+    this.#server.on('upgrade', (request, stream, head) => this.#watch(stream, this.#upgrade(request, stream, head)));
+    this.#server.on('clientError', (error, stream) => this.#malformed(error, stream));
+  }
+
+  /** One request must never take other connections with it, whatever we did not foresee. */
+  #watch(stream: Duplex, serving: Promise<void>): void {
+    serving.catch((error: unknown) => {
+      this.#options.onTurnedAway?.(this.#guestOf(stream).visitor.from, messageOf(error));
+      stream.destroy();
+    });
+  }
+
+  /** Takes the connection over. Rejects where no request was let in before the time was over. */
+  async serve(visitor: Visitor): Promise<void> {
+    const stream = new EndpointStream(visitor.client);
+    const guest: Guest = { visitor, stream, active: 0, left: false };
+    const first = Promise.withResolvers<void>();
+    this.#guests.set(stream, guest);
+    stream.once('finish', () => {
+      if (!guest.left) visitor.linger();
+    });
+    stream.once('close', first.resolve);
+    stream.on('error', () => undefined);
+    visitor.limit.addEventListener('abort', () => first.reject(visitor.limit.reason));
+    visitor.gone.addEventListener('abort', () => stream.destroy(visitor.gone.reason as Error));
+    this.#server.emit('connection', stream);
+    await first.promise;
+  }
+
+  async #request(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const guest = this.#guestOf(request.socket);
+    const { url = '' } = request;
+    if (url.startsWith('/')) {
+      this.#self(guest, request, response);
+      return;
+    }
+    const target = parseAbsoluteForm(url);
+    if (target === undefined) {
+      refuse(response, NO_TARGET);
+      return;
+    }
+    const allowed = await this.#authorize(guest, request);
+    if (allowed === undefined) {
+      refuse(response, NEEDS_PASSWORD);
+      return;
+    }
+    this.#begin(guest, response);
+    await forward({ ...this.#asked(guest, allowed.user), target, request, response });
+  }
+
+  async #upgrade(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    const guest = this.#guestOf(stream);
+    const response = new http.ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(stream as EndpointStream & typeof request.socket);
+    response.once('finish', () => {
+      if (!guest.left) stream.end();
+    });
+    stream.on('drain', () => response.emit('drain'));
+    const target = parseAbsoluteForm(request.url ?? '');
+    const allowed = target && (await this.#authorize(guest, request));
+    if (target === undefined || guest.active > 0) refuse(response, target === undefined ? NO_TARGET : NOT_NOW);
+    else if (allowed === undefined) refuse(response, NEEDS_PASSWORD);
+    else {
+      this.#begin(guest, response);
+      const onUpgrade = (): Duplex => {
+        guest.left = true;
+        response.detachSocket(request.socket);
+        stream.unshift(head);
+        return stream;
+      };
+      await forward({ ...this.#asked(guest, allowed.user), target, request, response, onUpgrade });
+    }
+  }
+
+  async #connect(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
+    const guest = this.#guestOf(stream);
+    const { visitor } = guest;
+    const destination = parseAuthority(request.url ?? '');
+    const allowed = destination && (await this.#authorize(guest, request));
+    if (guest.stream.destroyed) return;
+    guest.left = true;
+    const client = guest.stream.detach(head);
+    const say = (text: string): void => client.write([Buffer.from(text)], () => undefined);
+    const turnAway = (refusal: Refusal): void => {
+      say(refusalText(refusal));
+      visitor.seeOff();
+    };
+    if (destination === undefined || guest.active > 0) turnAway(destination === undefined ? NO_TARGET : NOT_NOW);
+    else if (allowed === undefined) turnAway(NEEDS_PASSWORD);
+    else {
+      visitor.admit();
+      await this.#options.streams.carry(
+        { command: 'connect', destination, user: allowed.user, from: visitor.from },
+        {
+          stream: client,
+          signal: visitor.gone,
+          answer: (outcome) => {
+            if (outcome instanceof DepotError) turnAway(outcome.http);
+            else say('HTTP/1.1 200 Connection established\r\n\r\n');
+          },
+        },
+      );
+    }
+  }
+
+  /** Somebody asks for this port itself. There is nothing secret in what they get, so nobody has to say who they are. */
+  #self({ visitor }: Guest, { method, url, headers }: http.IncomingMessage, response: http.ServerResponse): void {
+    const isPac = url?.split('?')[0] === PAC_PATH;
+    if (!isPac || (method !== 'GET' && method !== 'HEAD')) {
+      refuse(response, { status: 404, why: WHAT_THIS_IS, closes: true });
+      return;
+    }
+    const { own } = visitor;
+    const { advertised } = this.#options;
+    const text = pacFor(pacProxyOf({ hostHeader: headers.host, advertised, own, secure: false }));
+    response.writeHead(200, {
+      'Content-Type': PAC_TYPE,
+      'Content-Length': Buffer.byteLength(text),
+      'Cache-Control': 'no-store',
+      'Connection': 'close',
+    });
+    response.end(text);
+  }
+
+  /** Who asks; undefined where that was not said, or is not true. */
+  async #authorize(
+    { visitor: { from, limit } }: Guest,
+    { headers }: http.IncomingMessage,
+  ): Promise<{ readonly user: string | undefined } | undefined> {
+    const { authenticate, anonymous, onTurnedAway } = this.#options;
+    const credentials = basicCredentials(headers['proxy-authorization']);
+    if (credentials === undefined) return anonymous ? { user: undefined } : undefined;
+    const accepted = await orAborted(authenticate(credentials, from, limit), limit);
+    if (accepted) return { user: credentials.username };
+    onTurnedAway?.(from, 'wrong user or password');
+    return undefined;
+  }
+
+  #asked(
+    { visitor }: Guest,
+    user: string | undefined,
+  ): { readonly streams: EntryOptions['streams']; readonly user: string | undefined; readonly from: string } {
+    return { streams: this.#options.streams, user, from: visitor.from };
+  }
+
+  /** A request is let in. When its answer is through, the client may ask for more. */
+  #begin(guest: Guest, response: http.ServerResponse): void {
+    guest.active += 1;
+    guest.visitor.admit();
+    response.once('close', () => {
+      guest.active -= 1;
+      const stays = guest.active === 0 && !guest.left && !guest.stream.writableEnded && !guest.stream.destroyed;
+      if (stays) guest.visitor.expectAnother(this.#options.httpIdleMs);
+    });
+  }
+
+  #malformed(error: Error, stream: Duplex): void {
+    const guest = this.#guestOf(stream);
+    if (guest.left || stream.destroyed) return;
+    this.#options.onTurnedAway?.(guest.visitor.from, messageOf(error));
+    if (guest.active > 0 || !stream.writable) stream.destroy(error);
+    else stream.end(refusalText(errnoOf(error) === 'HPE_HEADER_OVERFLOW' ? TOO_LONG : NO_HTTP));
+  }
+
+  #guestOf(stream: Duplex): Guest {
+    const guest = this.#guests.get(stream);
+    if (guest === undefined) throw new DepotError('internal', 'a connection that nobody handed to the HTTP proxy');
+    return guest;
+  }
+}
+
+/** The one upgrade that is passed on; every other one is left out, as the standard lets us (RFC 9110, section 7.8). */
+const isWebSocket = ({ headers, url = '' }: http.IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket' && !url.startsWith('/');
+
+/** RFC 7617. */
+const basicCredentials = (header: string | undefined): Credentials | undefined => {
+  const encoded = /^basic +(?<encoded>[\w+/=-]+) *$/i.exec(header ?? '')?.groups?.['encoded'];
+  const text = Buffer.from(encoded ?? '', 'base64').toString();
+  const colon = text.indexOf(':');
+  return colon < 0 ? undefined : { username: text.slice(0, colon), password: text.slice(colon + 1) };
+};

@@ -1,0 +1,146 @@
+// What the entry says to those who ask for the port itself, the PAC file, and how it gets rid of those who waste its time.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import vm from 'node:vm';
+import { App } from '../support/apps.ts';
+import { Depot, LOOPBACK } from '../support/depot.ts';
+import { curl, type Finished } from '../support/programs.ts';
+import { Wire } from '../support/socks-client.ts';
+import { WebApp } from '../support/web-app.ts';
+
+const HANDSHAKE_MS = 600;
+
+let depot: Depot;
+let web: WebApp;
+let proxy: string;
+let basic: string;
+before(async () => {
+  depot = await Depot.pair({ handshakeMs: HANDSHAKE_MS });
+  web = await WebApp.echo();
+  const { user, password } = depot.login;
+  proxy = `http://${user}:${password}@${LOOPBACK}:${depot.socksPort}`;
+  basic = `Proxy-Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}\r\n`;
+});
+after(async () => {
+  await web[Symbol.asyncDispose]();
+  await depot[Symbol.asyncDispose]();
+});
+
+const connect = (): Promise<Wire> => Wire.connect(depot.socksPort);
+
+/** Sends these bytes and reads until the server ends. */
+const answerTo = async (...parts: readonly string[]): Promise<string> => {
+  using wire = await connect();
+  wire.write(...parts.map((part) => Buffer.from(part, 'latin1')));
+  return (await wire.rest()).toString('latin1');
+};
+
+const succeeded = ({ code, stdout, stderr }: Finished): string => {
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+
+describe('the port itself', () => {
+  const pac = (...args: readonly string[]): Promise<Finished> =>
+    curl('', ...args, `http://${LOOPBACK}:${depot.socksPort}/proxy.pac`);
+
+  test('gives the PAC to anybody: .depot goes here, everything else does not', async () => {
+    const text = succeeded(await pac('-i'));
+    assert.match(text, /Content-Type: application\/x-ns-proxy-autoconfig/i);
+    const find = evaluate(text.split('\r\n\r\n')[1] ?? '');
+    assert.equal(find('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
+    assert.equal(find('printer.NAS.depot.'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
+    for (const host of ['depot', 'example.org', 'nas.depot.example.org', 'xdepot']) assert.equal(find(host), 'DIRECT');
+  });
+
+  test('a Host field gets into it only where it is a host and a port', async () => {
+    const named = evaluate(succeeded(await pac('-H', 'Host: gw.example:1234')));
+    assert.equal(named('nas.depot'), 'PROXY gw.example:1234');
+    for (const evil of ['x"; alert(1); "', 'a b', 'a:99999', 'x;DIRECT', 'user@host:80']) {
+      const find = evaluate(succeeded(await pac('-H', `Host: ${evil}`)));
+      assert.equal(find('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`, evil);
+    }
+  });
+
+  test('says what it is to whoever takes it for a web site', async () => {
+    for (const line of ['GET / HTTP/1.1', 'POST /proxy.pac HTTP/1.1', 'GET /x HTTP/1.1']) {
+      const answer = await answerTo(`${line}\r\nHost: x\r\nContent-Length: 0\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1\.1 404 [^]*entry of a depot server/);
+    }
+    for (const target of [
+      '*',
+      'https://home.depot/',
+      'ftp://home.depot/',
+      'http://',
+      'http://a:b@home.depot/',
+      'http://home.depot:99999/',
+    ])
+      assert.match(await answerTo(`GET ${target} HTTP/1.1\r\nHost: x\r\n${basic}\r\n`), /^HTTP\/1\.1 400 /, target);
+  });
+});
+
+describe('strangers', () => {
+  test('are gone within the time of a handshake, however they spend it', { timeout: 10_000 }, async () => {
+    const get = `GET http://home.depot:${web.port}/ HTTP/1.1\r\nHost: x\r\n`;
+    const ways: readonly (readonly [string, (wire: Wire) => NodeJS.Timeout | undefined])[] = [
+      ['half a line', (wire) => setTimeout(() => wire.write(Buffer.from('GET /')), 0)],
+      ['a head without an end', (wire) => setInterval(() => wire.write(Buffer.from('X: y\r\n')), 50)],
+      ['407 again and again', (wire) => setInterval(() => wire.write(Buffer.from(`${get}\r\n`)), 50)],
+      [
+        'a body without an end',
+        (wire) => {
+          wire.write(Buffer.from(`${get.replace('GET', 'POST')}Transfer-Encoding: chunked\r\n\r\n`));
+          return setInterval(() => wire.write(Buffer.from('1\r\nx\r\n')), 50);
+        },
+      ],
+    ];
+    await Promise.all(
+      ways.map(async ([what, act]) => {
+        using wire = await connect();
+        if (what === 'a head without an end') wire.write(Buffer.from(get));
+        const timer = act(wire);
+        await wire.ending();
+        clearInterval(timer);
+      }),
+    );
+  });
+
+  test('a head that is too long: 431', async () => {
+    const answer = await answerTo(`GET / HTTP/1.1\r\nHost: x\r\n${'X: yyyyyyyyyyyyyyyy\r\n'.repeat(3000)}\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 431 /);
+  });
+
+  test('letters that begin no HTTP: 400', async () => {
+    assert.match(await answerTo('SSH-2.0-OpenSSH\r\n'), /^HTTP\/1\.1 400 /);
+  });
+
+  test('who was let in may take longer than a handshake', async () => {
+    await using app = await App.listen((socket) => {
+      socket.once('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n');
+        setTimeout(() => socket.end('hello'), HANDSHAKE_MS * 1.5);
+      });
+    });
+    assert.equal(succeeded(await curl(proxy, `http://home.depot:${app.port}/`)), 'hello');
+  });
+});
+
+test('a server that stops ends connections that wait for a further request', async () => {
+  await using other = await Depot.pair({ httpIdleMs: 60_000 });
+  const { user, password } = other.login;
+  using wire = await Wire.connect(other.socksPort);
+  const auth = Buffer.from(`${user}:${password}`).toString('base64');
+  wire.write(
+    Buffer.from(`GET http://home.depot:${web.port}/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${auth}\r\n\r\n`),
+  );
+  await wire.read(15);
+  await Promise.all([other.server.stop({ drain: true }), wire.ending()]);
+});
+
+/** The function that a PAC defines, run as a browser runs it. */
+const evaluate = (text: string): ((host: string) => string) => {
+  const context = vm.createContext({});
+  vm.runInContext(text, context);
+  return (host) => vm.runInContext(`FindProxyForURL('http://${host}/', '${host}')`, context) as string;
+};
