@@ -1,32 +1,30 @@
 // The app behind every contestant: a source, a sink and an echo, as the first line of the connection asks.
-//   D <bytes>   sends so many bytes and closes        U <bytes>   takes so many bytes and answers one
-//   E           sends back whatever comes
+//   D        sends until the connection ends
+//   U <ms>   takes what comes for so long from its first byte on, then answers how many bytes a second that was
+//   E        sends back whatever comes
+// Its argument is the address to listen on.
 
 import net from 'node:net';
 
 const BLOCK = Buffer.alloc(256 * 1024, 'depot');
 
-const send = (socket: net.Socket, left: number): void => {
-  if (left === 0) {
-    socket.end();
-    return;
-  }
-  const size = Math.min(left, BLOCK.length);
-  socket.write(size === BLOCK.length ? BLOCK : BLOCK.subarray(0, size), (error) => {
-    if (!error) send(socket, left - size);
+const send = (socket: net.Socket): void => {
+  socket.write(BLOCK, (error) => {
+    if (!error) send(socket);
   });
 };
 
-const take = (socket: net.Socket, bytes: number, first: number): void => {
-  let left = bytes - first;
-  const done = (): void => {
-    if (left <= 0) socket.end('.');
-  };
+const take = (socket: net.Socket, forMs: number): void => {
+  const started = performance.now();
+  let taken = 0;
+  let over = false;
   socket.on('data', (data) => {
-    left -= data.length;
-    done();
+    taken += data.length;
+    const tookMs = performance.now() - started;
+    if (over || tookMs < forMs) return;
+    over = true;
+    socket.write(`${Math.round(taken / (tookMs / 1000))}\n`);
   });
-  done();
 };
 
 const serve = (socket: net.Socket): void => {
@@ -35,8 +33,10 @@ const serve = (socket: net.Socket): void => {
     const end = data.indexOf(10);
     const [kind, count] = data.subarray(0, end).toString().split(' ');
     const rest = data.subarray(end + 1);
-    if (kind === 'D') send(socket, Number(count));
-    else if (kind === 'U') take(socket, Number(count), rest.length);
+    if (kind === 'D') {
+      send(socket);
+      socket.resume().on('end', () => socket.destroy());
+    } else if (kind === 'U') take(socket, Number(count));
     else {
       if (rest.length > 0) socket.write(rest);
       socket.pipe(socket);
@@ -45,6 +45,6 @@ const serve = (socket: net.Socket): void => {
 };
 
 const server = net.createServer({ noDelay: true, allowHalfOpen: true }, serve);
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
+server.listen({ port: 0, host: process.argv[2] ?? '127.0.0.1', backlog: 4096 }, () => {
   process.stdout.write(`${JSON.stringify({ port: (server.address() as net.AddressInfo).port })}\n`);
 });

@@ -1,5 +1,6 @@
 // What the kernel says of a tree of processes: processor time and memory.
 
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** Linux reports processor time in hundredths of a second (USER_HZ). */
@@ -47,3 +48,15 @@ export const residentKib = (root: number): number =>
     const [, kib] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
     return sum + Number(kib ?? 0);
   }, 0);
+
+/** Ends a process and all below it, at once. */
+export const killTree = (child: ChildProcess): void => {
+  if (child.pid === undefined || child.exitCode !== null) return;
+  for (const pid of treeOf(readAll(), child.pid).toReversed()) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+};
