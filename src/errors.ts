@@ -33,6 +33,7 @@ const REPLY_BY_CODE = {
   'no-such-local': Reply.generalFailure,
   'local-away': Reply.generalFailure,
   'local-lost': Reply.generalFailure,
+  'server-away': Reply.generalFailure,
   'no-route': Reply.generalFailure,
   // What a client may ask.
   'command-unsupported': Reply.commandNotSupported,
@@ -44,9 +45,10 @@ const REPLY_BY_CODE = {
   'timed-out': Reply.generalFailure,
   'protocol-violation': Reply.generalFailure,
   'stopped': Reply.generalFailure,
-  // How the link refused or ended a local.
+  // How the link refused or ended a local or a client.
   'identity-mismatch': Reply.generalFailure,
   'unknown-local': Reply.generalFailure,
+  'unknown-client': Reply.generalFailure,
   'revoked': Reply.generalFailure,
   'replaced': Reply.generalFailure,
   'version-mismatch': Reply.generalFailure,
@@ -85,6 +87,7 @@ const HTTP_BY_CODE: Readonly<Record<ErrorCode, HttpFailure>> = {
   'no-such-local': { status: 502, why: 'there is no such local' },
   'local-away': { status: 503, why: 'the local is not connected' },
   'local-lost': { status: 503, why: 'the local went away' },
+  'server-away': { status: 503, why: 'this client has no connection to its server' },
   'no-route': { status: 503, why: 'no local can be chosen: name one in the host, as in nas.depot' },
   'command-unsupported': { status: 400, why: 'this cannot be done' },
   'address-type-unsupported': { status: 400, why: 'this kind of address is not supported' },
@@ -96,6 +99,7 @@ const HTTP_BY_CODE: Readonly<Record<ErrorCode, HttpFailure>> = {
   'stopped': { status: 503, why: 'depot is stopping, or the stream was ended by its operator' },
   'identity-mismatch': LINK_FAILED,
   'unknown-local': LINK_FAILED,
+  'unknown-client': LINK_FAILED,
   'revoked': LINK_FAILED,
   'replaced': LINK_FAILED,
   'version-mismatch': LINK_FAILED,

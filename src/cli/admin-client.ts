@@ -4,8 +4,8 @@ import http from 'node:http';
 import { Home } from '../config/home.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
 import { offlineAdministration, openServerState } from '../server/state.ts';
-import type { StoredLocal } from '../store/store.ts';
-import type { Administration, UserInfo } from '../watch/admin-api.ts';
+import type { StoredClient, StoredLocal } from '../store/store.ts';
+import type { Administration, Invitation, UserInfo } from '../watch/admin-api.ts';
 import type { Status } from '../watch/status.ts';
 
 /** Nobody listens on the socket. */
@@ -26,8 +26,11 @@ class AdminClient implements Administration {
   kick(id: string): Promise<void> {
     return this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`);
   }
-  invite(name: string): Promise<{ link: string; expiresAt: number }> {
+  invite(name: string): Promise<Invitation> {
     return this.#call('POST', '/invitations', { name });
+  }
+  inviteClient(user: string): Promise<Invitation> {
+    return this.#call('POST', `/users/${encodeURIComponent(user)}/invitations`);
   }
   users(): Promise<readonly UserInfo[]> {
     return this.#call('GET', '/users');
@@ -50,6 +53,12 @@ class AdminClient implements Administration {
   }
   revokeLocal(name: string): Promise<void> {
     return this.#call('DELETE', `/locals/${encodeURIComponent(name)}`);
+  }
+  clients(): Promise<readonly StoredClient[]> {
+    return this.#call('GET', '/clients');
+  }
+  revokeClient(user: string, device: string): Promise<void> {
+    return this.#call('DELETE', `/clients/${encodeURIComponent(user)}/${encodeURIComponent(device)}`);
   }
 
   /** One request; the server's errors come back as what they were. */
@@ -110,7 +119,7 @@ export const administer = async <T>(
   } catch (error) {
     if (!(error instanceof NotRunning)) throw error;
   }
-  if (!home.isServer) {
+  if (home.role !== 'server') {
     throw new DepotError(
       'not-found',
       `${home.directory} is not the home of a server. Run \`depot server\` once, or name its home with --home DIR.`,

@@ -1,24 +1,43 @@
 // depot invite
 
 import { Command } from 'commander';
+import { DepotError } from '../errors.ts';
 import { administer } from './admin-client.ts';
 import { duration, print } from './output.ts';
 import { homeOption } from './settings.ts';
 
+interface InviteOptions {
+  readonly home: string;
+  readonly user?: string;
+}
+
+const invite = async (name: string | undefined, { home, user }: InviteOptions): Promise<void> => {
+  if ((name === undefined) === (user === undefined))
+    throw new DepotError(
+      'invalid-argument',
+      'Say who is invited: NAME for a local of that name, or --user USER for a client of that user.',
+    );
+  const { link, expiresAt } = await administer(home, (administration) =>
+    user === undefined ? administration.invite(name ?? '') : administration.inviteClient(user),
+  );
+  const within = duration(expiresAt - Date.now());
+  if (!process.stdout.isTTY) print(link);
+  else if (user === undefined)
+    print(`On the machine that shall be ${name}, within ${within}:\n\n  depot local '${link}'\n`);
+  else print(`On a laptop of ${user}, within ${within}:\n\n  depot client '${link}'\n`);
+};
+
 export const inviteCommand = (): Command =>
   new Command('invite')
-    .argument('<name>', 'what the new local will be called')
-    .summary('make a join link for a new local')
+    .argument('[name]', 'what the new local will be called')
+    .summary('make a join link for a new local, or for a client of a user')
     .description(
-      'Prints a link that lets one new local join, once, within 24 hours. A local of that name is replaced by whoever uses it.',
+      'Prints a link that lets one new local (or, with --user, one new client of that user) join, once, within 24 hours. A local of that name is replaced by whoever uses it; a client is one more device of its user.',
     )
+    .option('--user <user>', 'invite a client of this user instead of a local')
     .addOption(homeOption())
-    .addHelpText('after', '\nExample:\n  depot invite nas\n  ssh nas depot local "\'$(depot invite nas)\'"')
-    .action(async (name: string, { home }: { home: string }) => {
-      const { link, expiresAt } = await administer(home, (administration) => administration.invite(name));
-      if (!process.stdout.isTTY) print(link);
-      else
-        print(
-          `On the machine that shall be ${name}, within ${duration(expiresAt - Date.now())}:\n\n  depot local '${link}'\n`,
-        );
-    });
+    .addHelpText(
+      'after',
+      '\nExamples:\n  depot invite nas\n  ssh nas depot local "\'$(depot invite nas)\'"\n  depot invite --user alice',
+    )
+    .action(invite);

@@ -6,7 +6,7 @@ import { DepotLocal } from '../local/local.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
 import { print, readStdin } from './output.ts';
-import { untilSignal } from './run.ts';
+import { untilOver } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
 const COMMON = ['allow', 'logLevel'];
@@ -26,12 +26,5 @@ export const localCommand = (): Command =>
       const { name, server, rules } = local.status();
       print(`depot local ${VERSION}\n\n  name    ${name}\n  server  ${server}\n  rules   ${rules.join('  ')}`);
       local.events.once('connected', (connected) => print(`\nconnected to ${connected.server} as ${connected.name}`));
-      const gaveUp = local.over.then((error) => {
-        if (error.code === 'stopped') return undefined;
-        throw error;
-      });
-      process.exitCode = await Promise.race([
-        untilSignal(local),
-        gaveUp.then(() => new Promise<never>(() => undefined)),
-      ]);
+      process.exitCode = await untilOver(local);
     });

@@ -3,6 +3,8 @@
 import { Command, CommanderError } from 'commander';
 import { DepotError } from '../errors.ts';
 import { VERSION } from '../version.ts';
+import { clientCommand } from './client.ts';
+import { clientsCommand } from './clients.ts';
 import { demoCommand } from './demo.ts';
 import { inviteCommand } from './invite.ts';
 import { localCommand } from './local.ts';
@@ -23,9 +25,11 @@ const program = new Command('depot')
 for (const make of [
   serverCommand,
   localCommand,
+  clientCommand,
   inviteCommand,
   userCommand,
   localsCommand,
+  clientsCommand,
   statusCommand,
   kickCommand,
   demoCommand,

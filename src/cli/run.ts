@@ -1,10 +1,25 @@
 // Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once.
 
+import type { DepotError } from '../errors.ts';
+
 interface Stoppable {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
 }
 
 const INTERRUPTED = 130;
+
+/** One that may also come to an end by itself. */
+interface Dialing extends Stoppable {
+  readonly over: Promise<DepotError>;
+}
+
+/** The same for a role that dials the server. Rejects where trying again would change nothing. */
+export const untilOver = (role: Dialing): Promise<number> => {
+  const gaveUp = role.over.then((error) => {
+    if (error.code !== 'stopped') throw error;
+  });
+  return Promise.race([untilSignal(role), gaveUp.then(() => new Promise<never>(() => undefined))]);
+};
 
 /** Resolves with the exit code, once a signal has ended `role`. */
 export const untilSignal = (role: Stoppable): Promise<number> =>

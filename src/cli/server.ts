@@ -17,6 +17,7 @@ const COMMON = [
   'controlPort',
   'tunnelPort',
   'advertise',
+  'publish',
   'allowAnonymous',
   'logLevel',
 ];
@@ -45,6 +46,7 @@ const describe = (server: DepotServer): string => {
     `  clients      ${socks} (SOCKS5)`,
     `  locals       ${at(host, controlPort)}`,
     ...(tunnelPort === controlPort ? [] : [`  tunnels      ${at(host, tunnelPort)}`]),
+    ...server.status().published.map(({ listen, to }) => `  published    ${listen} to ${to}`),
     `  fingerprint  ${server.fingerprint}`,
   ];
   if (guessed) lines.push('', `  Links carry ${host}. If this host has a better name, start with --advertise NAME.`);

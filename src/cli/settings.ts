@@ -21,7 +21,7 @@ const optionOf = (key: string, schema: z.core.$ZodType & { readonly description?
     case 'number':
       return new Option(`${flag} <n>`, description).argParser(integer);
     case 'list':
-      return new Option(`${flag} <rule>`, description).argParser(collect);
+      return new Option(`${flag} <item>`, description).argParser(collect);
     case 'text':
       return new Option(`${flag} <value>`, description);
   }

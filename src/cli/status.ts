@@ -3,7 +3,14 @@
 import { Command } from 'commander';
 import type { StreamSnapshot } from '../net/streams.ts';
 import { formatAddress } from '../socks/address.ts';
-import type { LinkStatus, ServerStatus, Status } from '../watch/status.ts';
+import type {
+  ClientDeviceStatus,
+  ClientStatus,
+  LinkStatus,
+  ServerStatus,
+  Status,
+  UplinkStatus,
+} from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
 import { duration, print, printJson, size, table } from './output.ts';
 import { homeOption } from './settings.ts';
@@ -33,7 +40,7 @@ const streamTable = (streams: readonly StreamSnapshot[], now: number): string =>
       );
 
 const describeServer = (
-  { version, startedAt, host, ports, fingerprint, users, locals, streams }: ServerStatus,
+  { version, startedAt, host, ports, fingerprint, users, locals, clients, streams }: ServerStatus,
   now: number,
 ): string =>
   [
@@ -55,30 +62,67 @@ const describeServer = (
             String(local.streams),
           ]),
         ),
+    ...(clients.length === 0 ? [] : ['', clientTable(clients, now)]),
     '',
     streamTable(streams, now),
+  ].join('\n');
+
+const clientTable = (clients: readonly ClientDeviceStatus[], now: number): string =>
+  table(
+    ['CLIENT', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS'],
+    clients.map((client) => [
+      `${client.user}/${client.device}`,
+      client.connected ? 'connected' : 'away',
+      client.connected ? since(client.since, now) : duration(now - client.lastSeenAt),
+      client.from ?? '-',
+      milliseconds(client.rttMs),
+      tunnels(client.tunnels),
+    ]),
+  );
+
+const describeUplink = (uplink: UplinkStatus, as: string, now: number): string =>
+  [
+    uplink.connected
+      ? `connected to ${uplink.server} as ${as} for ${since(uplink.since, now)}, RTT ${milliseconds(uplink.rttMs)}`
+      : `NOT connected to ${uplink.server} as ${as}`,
+    `reconnects ${uplink.reconnects}${uplink.lastError === null ? '' : `, last: ${uplink.lastError}`}`,
+    `tunnels ${tunnels(uplink.tunnels)}`,
+  ].join('\n');
+
+const describeClient = (status: ClientStatus, now: number): string =>
+  [
+    `depot client ${status.version}, up ${duration(now - status.startedAt)}`,
+    `listens on ${formatAddress(status)}`,
+    describeUplink(status, `${status.user}/${status.name}`, now),
+    '',
+    streamTable(status.streams, now),
   ].join('\n');
 
 const describeLocal = (status: LinkStatus, now: number): string =>
   [
     `depot local ${status.version}, up ${duration(now - status.startedAt)}`,
-    status.connected
-      ? `connected to ${status.server} as ${status.name} for ${since(status.since, now)}, RTT ${milliseconds(status.rttMs)}`
-      : `NOT connected to ${status.server} as ${status.name}`,
-    `reconnects ${status.reconnects}${status.lastError === null ? '' : `, last: ${status.lastError}`}`,
-    `tunnels ${tunnels(status.tunnels)}`,
+    describeUplink(status, status.name, now),
     `rules ${status.rules.join('  ')}`,
     '',
     streamTable(status.streams, now),
   ].join('\n');
 
-const describe = (status: Status): string =>
-  status.role === 'server' ? describeServer(status, Date.now()) : describeLocal(status, Date.now());
+const describe = (status: Status): string => {
+  const now = Date.now();
+  switch (status.role) {
+    case 'server':
+      return describeServer(status, now);
+    case 'local':
+      return describeLocal(status, now);
+    case 'client':
+      return describeClient(status, now);
+  }
+};
 
 export const statusCommand = (): Command =>
   new Command('status')
     .summary('show what is connected')
-    .description('Shows what is connected, on a server or a local that runs with this home.')
+    .description('Shows what is connected, on a server, a local or a client that runs with this home.')
     .addOption(homeOption())
     .option('--json', 'print JSON')
     .action(async ({ home, json }: { home: string; json?: true }) => {
@@ -89,7 +133,7 @@ export const statusCommand = (): Command =>
 
 export const kickCommand = (): Command =>
   new Command('kick')
-    .argument('<id>', 'the number of a stream, or the name of a local')
+    .argument('<id>', 'the number of a stream, the name of a local, or USER/DEVICE of a client')
     .summary("end a stream, or a local's session")
     .description(
       "Ends a stream by its number, or a local's session by its name (it will connect again; `depot locals revoke` keeps it out).",

@@ -8,6 +8,8 @@ import { DepotError, errnoOf } from '../errors.ts';
 /** The longest path that a Unix socket can have on Linux and, rounded down, on macOS. */
 const MAX_SOCKET_PATH = 103;
 
+export type Role = 'server' | 'local' | 'client';
+
 export class Home {
   readonly directory: string;
 
@@ -38,7 +40,7 @@ export class Home {
       );
     }
     requirePrivate(home.directory, '700');
-    for (const file of [home.keyFile, home.databaseFile, home.linkFile]) {
+    for (const file of [home.keyFile, home.databaseFile, home.linkFile('local'), home.linkFile('client')]) {
       if (existsSync(file)) requirePrivate(file, '600');
     }
     if (home.socketFile.length > MAX_SOCKET_PATH) {
@@ -60,19 +62,29 @@ export class Home {
   get keyFile(): string {
     return path.join(this.directory, 'key.pem');
   }
-  get isServer(): boolean {
-    return existsSync(this.databaseFile);
+  /** Whose home this is, by what is in it; undefined while nobody has moved in. */
+  get role(): Role | undefined {
+    if (existsSync(this.databaseFile)) return 'server';
+    return (['local', 'client'] as const).find((role) => existsSync(this.linkFile(role)));
   }
-  get isLocal(): boolean {
-    return existsSync(this.linkFile);
+
+  /** Throws `unusable-home` where somebody else lives here. */
+  requireRole(wanted: Role): void {
+    const { role = wanted } = this;
+    if (role === wanted) return;
+    throw new DepotError(
+      'unusable-home',
+      `${this.directory} is the home of a ${role}. Choose another one for the ${wanted} with --home DIR.`,
+    );
   }
+
   /** The server's state; its presence makes a home a server's. */
   get databaseFile(): string {
     return path.join(this.directory, 'depot.db');
   }
-  /** Where local joined; its presence makes a home a local's. */
-  get linkFile(): string {
-    return path.join(this.directory, 'link.json');
+  /** Where a local or a client joined; its presence makes a home its own. */
+  linkFile(role: 'local' | 'client'): string {
+    return path.join(this.directory, role === 'local' ? 'link.json' : 'client.json');
   }
   get socketFile(): string {
     return path.join(this.directory, 'admin.sock');

@@ -78,12 +78,18 @@ const nearest = (key: string, known: readonly string[]): string => {
 };
 
 const describe = (issue: z.core.$ZodIssue, known: readonly string[], placeOf: (key: string) => string): string => {
+  const [key, ...rest] = issue.path;
+  if (issue.code === 'unrecognized_keys' && key !== undefined)
+    return `${placeOf(String(key))}${within(rest)}: there is no such key as ${issue.keys.join(', ')} here.`;
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `${placeOf(key)}: there is no such key.${nearest(key, known)}`).join('\n');
   }
-  const [key, ...rest] = issue.path;
-  return `${placeOf(String(key))}${rest.length > 0 ? `[${rest.join('.')}]` : ''}: ${issue.message}.`;
+  return `${placeOf(String(key))}${within(rest)}: ${issue.message}.`;
 };
+
+/** `[0].from[1]`: where inside a setting. */
+const within = (keys: readonly PropertyKey[]): string =>
+  keys.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
 
 /** Throws `invalid-config`: the place, the key, what is wrong and what is expected. */
 export const loadConfig = <S extends z.ZodObject>(

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { INITIAL_WINDOW_BYTES } from '../link/frames.ts';
+import { ClientPublish, ServerPublish } from './publish.ts';
 
 const port = z.int().min(0).max(65535);
 const milliseconds = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
@@ -33,6 +34,11 @@ const shared = {
     .describe('how much all grown windows may hold together'),
 };
 
+/** What those share who let clients in. */
+const entry = {
+  httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
+};
+
 /** What those share who dial the server. */
 const uplink = {
   connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
@@ -54,10 +60,14 @@ export const ServerConfig = z.strictObject({
   controlPort: port.default(8964).describe('port for locals'),
   tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),
   advertise: z.string().min(1).optional().describe('the name or address of this host that goes into links'),
-  httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
+  publish: z
+    .array(ServerPublish)
+    .default([])
+    .describe('fixed ports for programs that speak no proxy: LISTEN=HOST:PORT,from=NETWORK, repeatable'),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
+  ...entry,
   openMs: milliseconds('how long a local may take to answer a request; longer than its own dialMs', 30_000),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
@@ -75,3 +85,17 @@ export const LocalConfig = z.strictObject({
   ...shared,
 });
 export type LocalConfig = z.output<typeof LocalConfig>;
+
+export const ClientConfig = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1').describe('loopback address where programs on this machine find it'),
+  port: port.default(1080).describe('port where programs on this machine find it'),
+  publish: z
+    .array(ClientPublish)
+    .default([])
+    .describe('fixed ports for programs that speak no proxy: LISTEN=HOST:PORT, repeatable'),
+  device: z.string().min(1).max(255).optional().describe('what this device will be called (default: the host name)'),
+  ...entry,
+  ...uplink,
+  ...shared,
+});
+export type ClientConfig = z.output<typeof ClientConfig>;

@@ -13,6 +13,7 @@ import { parseAbsoluteForm, parseAuthority } from './http-target.ts';
 import type { EntryOptions } from './options.ts';
 import { PAC_PATH, PAC_TYPE, pacFor, pacProxyOf } from './pac.ts';
 import type { Visitor } from './visitor.ts';
+import { maybeFromWebPage } from './web-page.ts';
 
 /** A connection that speaks HTTP. */
 interface Guest {
@@ -25,7 +26,7 @@ interface Guest {
 }
 
 const WHAT_THIS_IS =
-  'This is the entry of a depot server: a SOCKS5 and HTTP proxy, not a web site. Set it as the proxy of your program; ' +
+  'This is the entry of depot: a SOCKS5 and HTTP proxy, not a web site. Set it as the proxy of your program; ' +
   `browsers find their settings at ${PAC_PATH}.`;
 
 const NEEDS_PASSWORD: Refusal = {
@@ -36,6 +37,11 @@ const NEEDS_PASSWORD: Refusal = {
 const NO_TARGET: Refusal = {
   status: 400,
   why: 'depot forwards http://HOST:PORT/PATH and CONNECT HOST:PORT',
+  closes: true,
+};
+const NOT_FOR_PAGES: Refusal = {
+  status: 403,
+  why: 'this port is for the programs of this machine, and answers no web page and no name but localhost',
   closes: true,
 };
 const TOO_LONG: Refusal = { status: 431, why: 'the head of the request is too long' };
@@ -164,6 +170,10 @@ export class HttpProxy {
 
   /** Somebody asks for this port itself. There is nothing secret in what they get, so nobody has to say who they are. */
   #self({ visitor }: Guest, { method, url, headers }: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.#options.forThisMachine && maybeFromWebPage(headers)) {
+      refuse(response, NOT_FOR_PAGES);
+      return;
+    }
     const isPac = url?.split('?')[0] === PAC_PATH;
     if (!isPac || (method !== 'GET' && method !== 'HEAD')) {
       refuse(response, { status: 404, why: WHAT_THIS_IS, closes: true });

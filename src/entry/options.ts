@@ -19,6 +19,11 @@ export interface EntryOptions {
   readonly httpIdleMs: number;
   /** What the operator says this host is called, where that was said. */
   readonly advertised: string | undefined;
+  /**
+   * Whether this port is for the programs of this machine alone. A web page can make a browser send requests to a
+   * loopback port; with this, what asks for the port itself is answered only where no page can have sent it.
+   */
+  readonly forThisMachine: boolean;
   /** Called with why a client got no further than its handshake. */
   readonly onTurnedAway?: (from: string, why: string) => void;
 }

@@ -27,18 +27,25 @@ export const localName = z
     'a name has 1 to 63 letters a to z, digits and hyphens, no hyphen at either end',
   );
 
+/** The name of a user. */
+export const userName = z.string().regex(/^[\w.@-]{1,128}$/, 'a user name has 1 to 128 letters, digits and . _ @ -');
+
 /** A code from a newer peer that we do not know is still a failure. */
 const errorCode = z.string().transform((code): ErrorCode => (isErrorCode(code) ? code : 'internal'));
 
-/** Local's first frame. A control connection of a new local carries the invitation from its join link. */
+/** What a control connection begins with, whoever dials. Who is new brings the invitation from its join link. */
+const caller = {
+  versions: z.array(z.int()).min(1).max(32),
+  software: z.string().max(100),
+  platform: z.string().max(100),
+  invitation: z.string().max(200).optional(),
+};
+
+/** The first frame of who dials the server: a local, a client on a laptop, or a tunnel of either. */
 export const Hello = z.discriminatedUnion('purpose', [
-  z.object({
-    purpose: z.literal('control'),
-    versions: z.array(z.int()).min(1).max(32),
-    software: z.string().max(100),
-    platform: z.string().max(100),
-    invitation: z.string().max(200).optional(),
-  }),
+  z.object({ purpose: z.literal('control'), ...caller }),
+  /** `device`: what the client would like to be called among the devices of its user. */
+  z.object({ purpose: z.literal('client'), device: z.string().max(255), ...caller }),
   z.object({ purpose: z.literal('tunnel'), id: z.string().max(200) }),
 ]);
 export type Hello = z.infer<typeof Hello>;
@@ -46,7 +53,10 @@ export type Hello = z.infer<typeof Hello>;
 /** The server's answer on a control connection. */
 export const Welcome = z.object({
   version: z.int(),
+  /** The local, or the device of the user. */
   name: localName,
+  /** Whose device a client is. */
+  user: userName.optional(),
   software: z.string().max(100),
   tunnelPort: port.optional(),
 });

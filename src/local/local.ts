@@ -1,7 +1,6 @@
 // The private side, put together: the way to the server, rules, dialer and admin socket.
 
 import { EventEmitter } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Home } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
 import { LocalConfig } from '../config/schema.ts';
@@ -11,9 +10,9 @@ import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
 import { type Resolve, resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
+import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
-import { formatAddress } from '../socks/address.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import { AdminSocket } from '../watch/admin-api.ts';
@@ -57,7 +56,6 @@ export class DepotLocal implements AsyncDisposable {
   readonly #streams: Streams;
   readonly #uplink: Uplink;
   readonly #startedAt = Date.now();
-  readonly #stop = new AbortController();
   #admin: AdminSocket | undefined;
   #draining = false;
 
@@ -83,6 +81,8 @@ export class DepotLocal implements AsyncDisposable {
       },
     );
     this.#uplink = new Uplink({
+      role: 'local',
+      introduction: { purpose: 'control' },
       home,
       config,
       link,
@@ -92,7 +92,6 @@ export class DepotLocal implements AsyncDisposable {
       accept: (open, incoming) => void this.#accept(open, incoming),
       log: this.#log,
       onConnected: (connected) => this.events.emit('connected', connected),
-      onLost: (error) => this.#streams.endAll(error),
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
   }
@@ -103,12 +102,7 @@ export class DepotLocal implements AsyncDisposable {
    */
   static async start(options: LocalOptions): Promise<DepotLocal> {
     const home = Home.open(options.home);
-    if (home.isServer) {
-      throw new DepotError(
-        'unusable-home',
-        `${home.directory} is the home of a server. Choose another one for the local with --home DIR.`,
-      );
-    }
+    home.requireRole('local');
     const local = new DepotLocal(home, options);
     try {
       local.#admin = await AdminSocket.listen(home.socketFile, local);
@@ -146,18 +140,10 @@ export class DepotLocal implements AsyncDisposable {
    * Stops. With `drain` running streams may go on for `drainMs`; whatever is left then is aborted.
    * Calling it again without `drain` ends at once.
    */
-  async stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
+  async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#draining = true;
-    if (drain && this.#streams.size > 0 && !this.#stop.signal.aborted) {
-      this.#log.info(
-        { event: 'draining', streams: this.#streams.size },
-        `draining: ${this.#streams.size} streams may end within ${this.#config.drainMs / 1000} s; a second SIGTERM ends at once`,
-      );
-      const wait = sleep(this.#config.drainMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-      await Promise.race([this.#streams.idle(), wait]);
-    }
+    if (mayEnd) await drain(this.#streams, this.#config.drainMs, this.#log);
     const error = new DepotError('stopped', 'this local was stopped');
-    this.#stop.abort(error);
     this.#streams.endAll(error);
     await this.#streams.idle();
     this.#admin?.close();
@@ -177,25 +163,7 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   #streamEnd(stream: StreamEnd): void {
-    const { id, command, user, from, target, reply, bytesUp, bytesDown, error } = stream;
-    const durationMs = Math.round(stream.durationMs);
-    const fields = {
-      event: 'stream-end',
-      id,
-      command,
-      user,
-      from,
-      target,
-      reply,
-      bytesUp,
-      bytesDown,
-      durationMs,
-      code: error?.code,
-    };
-    this.#log.info(
-      fields,
-      `stream ${id} (${command} ${formatAddress(target)}) ended${error === undefined ? '' : `: ${error.message}`}`,
-    );
+    logStreamEnd(this.#log, stream);
     this.events.emit('streamEnd', stream);
   }
 }

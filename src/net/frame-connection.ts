@@ -40,6 +40,7 @@ export class FrameConnection {
   readonly #closing: PromiseWithResolvers<DepotError> = Promise.withResolvers();
   #sink: FrameSink;
   #error: DepotError | undefined;
+  #dismissed = false;
   #lastHeardMs = performance.now();
   #heartbeat: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
@@ -77,6 +78,11 @@ export class FrameConnection {
   /** Resolves with why the connection ended, once it has. */
   get closed(): Promise<DepotError> {
     return this.#closing.promise;
+  }
+
+  /** Whether the other side has said goodbye. */
+  get dismissed(): boolean {
+    return this.#dismissed;
   }
 
   get isOpen(): boolean {
@@ -178,8 +184,14 @@ export class FrameConnection {
     if (this.#error !== undefined) return;
     if (type === FrameType.ping) this.#pong(payload);
     else if (type === FrameType.pong) this.#onPong(payload);
-    else if (type === FrameType.goodbye) this.#die(errorOf(parseMessage(Failure, payload)));
+    else if (type === FrameType.goodbye) this.#onGoodbye(payload);
     else this.#sink.frame(type, stream, payload);
+  }
+
+  #onGoodbye(payload: Uint8Array): void {
+    const error = errorOf(parseMessage(Failure, payload));
+    this.#dismissed = true;
+    this.#die(error);
   }
 
   #ping(): void {

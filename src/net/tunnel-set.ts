@@ -61,10 +61,15 @@ export class TunnelSet {
     for (const { resolve } of this.#waiting) resolve();
   }
 
-  /** Ends every tunnel, and the wait for one. */
-  close(error: DepotError): void {
+  /** Ends the wait for a tunnel at once, and every tunnel after `graceMs`; until then they may end by themselves. */
+  close(error: DepotError, graceMs = 0): void {
     this.#closed = error;
     for (const { reject } of this.#waiting) reject(error);
+    if (graceMs === 0) this.#closeTunnels(error);
+    else setTimeout(() => this.#closeTunnels(error), graceMs).unref();
+  }
+
+  #closeTunnels(error: DepotError): void {
     for (const { connection } of this.#tunnels) connection.close(error);
   }
 }

@@ -3,11 +3,12 @@
 
 import { randomBytes } from 'node:crypto';
 import { DepotError } from '../errors.ts';
-import { formatJoinLink } from '../link/join-link.ts';
-import { localName } from '../link/messages.ts';
+import { formatJoinLink, type JoiningRole } from '../link/join-link.ts';
+import { localName, userName } from '../link/messages.ts';
 import { digestOfSecret } from '../net/identity.ts';
-import type { Store, StoredLocal } from '../store/store.ts';
-import type { Administration, UserInfo } from '../watch/admin-api.ts';
+import type { Store, StoredClient, StoredLocal } from '../store/store.ts';
+import type { Administration, Invitation, UserInfo } from '../watch/admin-api.ts';
+import { deviceTitle } from './clients.ts';
 import { generatePassword, hashPassword } from './passwords.ts';
 
 export interface StoreAdministrationOptions {
@@ -17,11 +18,12 @@ export interface StoreAdministrationOptions {
   readonly invitationMs: number;
   readonly onUserRemoved?: (name: string) => void;
   readonly onLocalRevoked?: (name: string) => void;
+  /** Called with USER/DEVICE. */
+  readonly onClientRevoked?: (title: string) => void;
 }
 
 const INVITATION_BYTES = 32;
-/** RFC 1929 has one byte for each length; `NAME+LOCAL` has to fit as well. */
-const MAX_USER_NAME = 128;
+/** RFC 1929 has one byte for its length. */
 const MAX_PASSWORD_BYTES = 255;
 
 const checkLocalName = (name: string): void => {
@@ -31,12 +33,9 @@ const checkLocalName = (name: string): void => {
 };
 
 const checkUserName = (name: string): void => {
-  if (!/^[\w.@-]+$/.test(name) || name.length > MAX_USER_NAME) {
-    throw new DepotError(
-      'invalid-argument',
-      `"${name}" is no user name: letters, digits and . _ @ - are allowed, at most ${MAX_USER_NAME} of them.`,
-    );
-  }
+  const result = userName.safeParse(name);
+  if (!result.success)
+    throw new DepotError('invalid-argument', `"${name}" is no user name: ${result.error.issues[0]?.message}.`);
 };
 
 const checkPassword = (password: string): void => {
@@ -58,13 +57,22 @@ export class StoreAdministration implements Administration {
     this.#options = options;
   }
 
-  async invite(name: string): Promise<{ link: string; expiresAt: number }> {
+  async invite(name: string): Promise<Invitation> {
     checkLocalName(name);
+    return this.#invite('local', name);
+  }
+
+  async inviteClient(user: string): Promise<Invitation> {
+    if (this.#options.store.user(user) === undefined) throw noUser(user);
+    return this.#invite('client', user);
+  }
+
+  #invite(role: JoiningRole, name: string): Invitation {
     const { store, linkTarget, invitationMs } = this.#options;
     const invitation = randomBytes(INVITATION_BYTES).toString('base64url');
     const expiresAt = Date.now() + invitationMs;
-    store.addInvitation(digestOfSecret(invitation), name, expiresAt);
-    return { link: formatJoinLink({ ...linkTarget, name, invitation }), expiresAt };
+    store.addInvitation(digestOfSecret(invitation), name, expiresAt, role);
+    return { link: formatJoinLink({ role, ...linkTarget, name, invitation }), expiresAt };
   }
 
   async users(): Promise<readonly UserInfo[]> {
@@ -107,6 +115,18 @@ export class StoreAdministration implements Administration {
       throw new DepotError('not-found', `There is no local ${name}. \`depot locals\` shows which there are.`);
     }
     this.#options.onLocalRevoked?.(name);
+  }
+
+  async clients(): Promise<readonly StoredClient[]> {
+    return this.#options.store.clients();
+  }
+
+  async revokeClient(user: string, device: string): Promise<void> {
+    const title = deviceTitle({ user, device });
+    if (!this.#options.store.removeClient(user, device)) {
+      throw new DepotError('not-found', `There is no client ${title}. \`depot clients\` shows which there are.`);
+    }
+    this.#options.onClientRevoked?.(title);
   }
 }
 

@@ -3,12 +3,12 @@
 import { DepotError } from '../errors.ts';
 import type { Connection, Connector, Request } from '../net/connector.ts';
 import { deadline } from '../net/dial.ts';
-import type { Address } from '../socks/address.ts';
+import { type Address, isLoopbackHost } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import type { Registry } from './registry.ts';
 import { type Route, route, splitUser } from './router.ts';
-import type { LocalSession } from './session.ts';
-import { isLoopbackHost } from './state.ts';
+import type { Session } from './session.ts';
+
 import { VirtualAddresses } from './virtual-addresses.ts';
 
 export interface ServerConnectorOptions {
@@ -19,7 +19,7 @@ export interface ServerConnectorOptions {
 }
 
 interface Chosen {
-  readonly session: LocalSession;
+  readonly session: Session;
   readonly destination: Address;
   /** The user without the route that its name may carry. */
   readonly user: string | undefined;

@@ -1,28 +1,28 @@
-// Which locals are connected now. The newest login of a name holds it, at once.
+// Which locals, or which clients, are connected now. The newest login of a name holds it, at once.
 
 import { DepotError } from '../errors.ts';
-import type { LocalSession } from './session.ts';
+import type { Session } from './session.ts';
 
 export interface RegistryHooks {
-  readonly onUp: (session: LocalSession) => void;
-  readonly onDown: (session: LocalSession, error: DepotError) => void;
+  readonly onUp: (session: Session) => void;
+  readonly onDown: (session: Session, error: DepotError) => void;
 }
 
 export class Registry {
-  readonly #sessions = new Map<string, LocalSession>();
+  readonly #sessions = new Map<string, Session>();
   readonly #hooks: RegistryHooks;
 
   constructor(hooks: RegistryHooks) {
     this.#hooks = hooks;
   }
 
-  get(name: string): LocalSession | undefined {
+  get(name: string): Session | undefined {
     return this.#sessions.get(name);
   }
 
-  add(session: LocalSession): void {
-    const { name, from } = session.peer;
-    this.#sessions.get(name)?.close(new DepotError('replaced', `local ${name} logged in anew from ${from}`));
+  add(session: Session): void {
+    const { kind, name, from } = session.peer;
+    this.#sessions.get(name)?.close(new DepotError('replaced', `${kind} ${name} logged in anew from ${from}`));
     this.#sessions.set(name, session);
     void session.closed.then((error) => {
       if (this.#sessions.get(name) === session) this.#sessions.delete(name);
@@ -38,6 +38,13 @@ export class Registry {
     return session !== undefined;
   }
 
+  /** Ends the sessions of a user's clients. */
+  endOf(user: string, error: DepotError): void {
+    for (const [name, session] of this.#sessions) {
+      if (name.startsWith(`${user}/`)) session.close(error);
+    }
+  }
+
   /** Resolves when every session is over and its `onDown` was called. */
   async endAll(error: DepotError): Promise<void> {
     const sessions = [...this.#sessions.values()];
@@ -46,7 +53,7 @@ export class Registry {
   }
 
   /** The session of whoever holds this key. */
-  byFingerprint(fingerprint: string): LocalSession | undefined {
+  byFingerprint(fingerprint: string): Session | undefined {
     return this.#sessions.values().find(({ peer }) => peer.fingerprint === fingerprint);
   }
 }

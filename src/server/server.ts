@@ -1,16 +1,17 @@
 // The public side, put together: entry, door for locals, registry, router, state and admin socket.
 
 import { EventEmitter } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Door } from '../entry/door.ts';
+import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
+import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
-import { formatAddress } from '../socks/address.ts';
+import { isLoopbackHost } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
 import { AdminSocket, type Administration } from '../watch/admin-api.ts';
@@ -18,19 +19,14 @@ import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
 import { Admission } from './admission.ts';
+import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
+import { Joining } from './joining.ts';
 import { LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
 import { splitUser } from './router.ts';
-import type { LocalSession } from './session.ts';
-import {
-  advertisedHost,
-  isGuessed,
-  isLoopbackHost,
-  openServerState,
-  type ServerOptions,
-  type ServerState,
-} from './state.ts';
+import type { Session } from './session.ts';
+import { advertisedHost, isGuessed, openServerState, type ServerOptions, type ServerState } from './state.ts';
 import { statusOfLocals } from './status.ts';
 
 /** What a server tells while it runs. */
@@ -51,12 +47,15 @@ export class DepotServer implements AsyncDisposable {
 
   readonly #state: ServerState;
   readonly #log: Log;
+  readonly #share = new FairShare();
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
+  readonly #clients: Clients;
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
   #listeners: { readonly socks: Listener; readonly control: Listener; readonly tunnel: Listener } | undefined;
+  #published: readonly PublishedPort[] = [];
   #admin: AdminSocket | undefined;
   #administration: Administration | undefined;
   #stopping: Promise<void> | undefined;
@@ -74,7 +73,7 @@ export class DepotServer implements AsyncDisposable {
       onStart: (stream) => this.events.emit('streamStart', stream),
       onEnd: (stream) => this.#streamEnd(stream),
     });
-    const share = new FairShare();
+    const share = this.#share;
     this.#entry = new Door({
       share,
       streams: this.#streams,
@@ -83,12 +82,19 @@ export class DepotServer implements AsyncDisposable {
       handshakeMs: config.handshakeMs,
       httpIdleMs: config.httpIdleMs,
       advertised: config.advertise,
-      onTurnedAway: (from, why) =>
-        log.info({ event: 'turned-away', port: 'socks', from, why }, `turned away ${from}: ${why}`),
+      forThisMachine: false,
+      onTurnedAway: (from, why) => this.#turnedAway('socks', from, why),
     });
+    this.#clients = new Clients({ store, streams: this.#streams, log });
     const admission = new Admission({
-      store,
-      registry: this.#registry,
+      joining: new Joining({
+        store,
+        log,
+        onRenamed: (from, to) =>
+          this.#registry.end(from, new DepotError('replaced', `local ${from} is called ${to} now`)),
+      }),
+      locals: this.#registry,
+      clients: this.#clients,
       pool: {
         min: config.tunnelsMin,
         max: config.tunnelsMax,
@@ -96,7 +102,6 @@ export class DepotServer implements AsyncDisposable {
         windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
       },
       tunnelPort: () => this.#ownTunnelPort(),
-      log,
     });
     this.#door = new LinkDoor({
       share,
@@ -104,8 +109,7 @@ export class DepotServer implements AsyncDisposable {
       handshakeMs: config.handshakeMs,
       heartbeat: config,
       onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
-      onTurnedAway: (from, why) =>
-        log.info({ event: 'turned-away', port: 'control', from, why }, `turned away ${from}: ${why}`),
+      onTurnedAway: (from, why) => this.#turnedAway('control', from, why),
     });
   }
 
@@ -150,6 +154,13 @@ export class DepotServer implements AsyncDisposable {
       throw error;
     });
     this.#listeners = { socks, control, tunnel };
+    this.#published = await publish(config.publish, {
+      streams: this.#streams,
+      share: this.#share,
+      defaultHost: socksHost,
+      onTurnedAway: (from, why) => this.#turnedAway('published', from, why),
+      onUnforeseen: (error) => this.#unforeseen(error),
+    });
     this.#administration = this.#administrationFor(control.address.port);
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
@@ -158,9 +169,15 @@ export class DepotServer implements AsyncDisposable {
 
   /** One connection must never take the others with it, whatever we did not foresee. */
   #watch(serving: Promise<void>): void {
-    serving.catch((error: unknown) =>
-      this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`),
-    );
+    serving.catch((error: unknown) => this.#unforeseen(error));
+  }
+
+  #unforeseen(error: unknown): void {
+    this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
+  }
+
+  #turnedAway(port: 'socks' | 'control' | 'published', from: string, why: string): void {
+    this.#log.info({ event: 'turned-away', port, from, why }, `turned away ${from}: ${why}`);
   }
 
   /** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
@@ -181,6 +198,7 @@ export class DepotServer implements AsyncDisposable {
       invitationMs: config.invitationMs,
       linkTarget: { ...target, fingerprint: identity.fingerprint },
       onUserRemoved: (name) => this.#endStreamsOf(name),
+      onClientRevoked: (title) => this.#clients.end(title, new DepotError('revoked', `client ${title} was revoked`)),
       onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
     });
   }
@@ -230,18 +248,20 @@ export class DepotServer implements AsyncDisposable {
       ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort },
       fingerprint: this.fingerprint,
       users: store.users().length,
+      published: this.#published.map(({ status }) => status),
       locals: statusOfLocals(store, this.#registry, streams),
+      clients: this.#clients.status(),
       streams,
     };
   }
 
-  /** Ends a stream by its number, or the session of a local by its name. Throws `not-found`. */
+  /** Ends a stream by its number, or the session of a local (NAME) or client (USER/DEVICE). Throws `not-found`. */
   kick(id: string): void {
     const error = new DepotError('stopped', 'ended by the operator');
-    if (!this.#streams.end(Number(id), error) && !this.#registry.end(id, error))
+    if (!this.#streams.end(Number(id), error) && !this.#registry.end(id, error) && !this.#clients.end(id, error))
       throw new DepotError(
         'not-found',
-        `There is no stream and no connected local ${id}. \`depot status\` shows what there is.`,
+        `There is no stream and no connected local or client ${id}. \`depot status\` shows what there is.`,
       );
   }
 
@@ -249,25 +269,18 @@ export class DepotServer implements AsyncDisposable {
    * Stops. With `drain` running streams may go on for `drainMs`; whatever is left then is aborted.
    * Calling it again without `drain` ends at once.
    */
-  stop({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
-    if (!drain) void this.#endAll();
-    this.#stopping ??= this.#stop(drain);
+  stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    if (!mayEnd) void this.#endAll();
+    this.#stopping ??= this.#stop(mayEnd);
     return this.#stopping;
   }
 
-  async #stop(drain: boolean): Promise<void> {
+  async #stop(mayEnd: boolean): Promise<void> {
     this.#listeners?.socks.close();
     this.#entry.close();
-    if (drain && this.#streams.size > 0) {
-      this.#log.info(
-        { event: 'draining', streams: this.#streams.size },
-        `draining: ${this.#streams.size} streams may end within ${this.#state.config.drainMs / 1000} s; a second SIGTERM ends at once`,
-      );
-      const patience = new AbortController();
-      const wait = sleep(this.#state.config.drainMs, undefined, { signal: patience.signal }).catch(() => undefined);
-      await Promise.race([this.#streams.idle(), wait]);
-      patience.abort();
-    }
+    for (const port of this.#published) port.close();
+    this.#clients.drain();
+    if (mayEnd) await drain(this.#streams, this.#state.config.drainMs, this.#log);
     await this.#endAll();
     this.#door.close();
     this.#listeners?.control.close();
@@ -280,7 +293,7 @@ export class DepotServer implements AsyncDisposable {
     const error = new DepotError('stopped', 'the server was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();
-    await this.#registry.endAll(error);
+    await Promise.all([this.#registry.endAll(error), this.#clients.endAll(error)]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -303,7 +316,7 @@ export class DepotServer implements AsyncDisposable {
     }
   }
 
-  #localUp({ peer: { name, from, software, platform } }: LocalSession): void {
+  #localUp({ peer: { name, from, software, platform } }: Session): void {
     this.#seen(name);
     this.#log.info(
       { event: 'local-up', local: name, from, software, platform },
@@ -312,7 +325,7 @@ export class DepotServer implements AsyncDisposable {
     this.events.emit('localUp', { name, from });
   }
 
-  #localDown({ peer: { name } }: LocalSession, error: DepotError): void {
+  #localDown({ peer: { name } }: Session, error: DepotError): void {
     this.#seen(name);
     this.#log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
     this.events.emit('localDown', { name, error });
@@ -321,31 +334,13 @@ export class DepotServer implements AsyncDisposable {
   // Streams.
 
   #streamEnd(stream: StreamEnd): void {
-    const { id, command, user, from, target, local, reply, bytesUp, bytesDown, error } = stream;
-    const durationMs = Math.round(stream.durationMs);
-    const fields = {
-      event: 'stream-end',
-      id,
-      command,
-      user,
-      from,
-      target,
-      local,
-      reply,
-      bytesUp,
-      bytesDown,
-      durationMs,
-      code: error?.code,
-    };
-    this.#log.info(
-      fields,
-      `stream ${id} (${command} ${formatAddress(target)}) ended${error === undefined ? '' : `: ${error.message}`}`,
-    );
+    logStreamEnd(this.#log, stream);
     this.events.emit('streamEnd', stream);
   }
 
   #endStreamsOf(name: string): void {
     const error = new DepotError('not-allowed', `user ${name} was removed`);
+    this.#clients.endOf(name, new DepotError('revoked', error.message));
     for (const { id, user } of this.#streams.snapshots()) {
       if (user !== undefined && splitUser(user).user === name) this.#streams.end(id, error);
     }

@@ -1,4 +1,4 @@
-// The session of one local: its control connection and its pool of tunnels. Ends as one.
+// The session of one local or client: its control connection and its pool of tunnels. Ends as one.
 
 import { DepotError } from '../errors.ts';
 import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
@@ -9,6 +9,8 @@ import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
 
 /** Who is at the other end. */
 export interface SessionPeer {
+  readonly kind: 'local' | 'client';
+  /** A local's name, or USER/DEVICE for a client. */
   readonly name: string;
   readonly fingerprint: string;
   /** IP address. */
@@ -19,7 +21,7 @@ export interface SessionPeer {
   readonly version: number;
 }
 
-export class LocalSession implements FrameSink {
+export class Session implements FrameSink {
   readonly peer: SessionPeer;
   readonly pool: TunnelPool;
   /** Milliseconds since 1970. */
@@ -34,7 +36,9 @@ export class LocalSession implements FrameSink {
     control.startHeartbeat();
     this.pool = new TunnelPool(control, options);
     void control.closed.then((error) =>
-      this.pool.close(new DepotError('local-lost', `local ${peer.name} is gone: ${error.message}`, { cause: error })),
+      this.pool.close(
+        new DepotError('local-lost', `${peer.kind} ${peer.name} is gone: ${error.message}`, { cause: error }),
+      ),
     );
   }
 

@@ -4,10 +4,8 @@ import { networkInterfaces } from 'node:os';
 import { Home } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
 import { ServerConfig } from '../config/schema.ts';
-import { DepotError } from '../errors.ts';
 import type { LogOption } from '../log.ts';
 import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
-import { canonicalHost } from '../socks/address.ts';
 import { Store } from '../store/store.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import { StoreAdministration } from './administration.ts';
@@ -26,8 +24,6 @@ export interface ServerOptions extends Partial<ServerConfig> {
 
 /** What reads like this in a link is no place to dial. */
 const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
-export const isLoopbackHost = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || canonicalHost(host).startsWith('127.');
 
 /** The first address of this machine that others could reach, where nobody said how this host is called. */
 const ownAddress = (): string => {
@@ -59,12 +55,7 @@ export const openServerState = ({
   ...flags
 }: ServerOptions): ServerState => {
   const home = Home.open(directory);
-  if (home.isLocal) {
-    throw new DepotError(
-      'unusable-home',
-      `${home.directory} is the home of a local. Choose another one for the server with --home DIR.`,
-    );
-  }
+  home.requireRole('server');
   const config = loadConfig(ServerConfig, {
     flags,
     env,

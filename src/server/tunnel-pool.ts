@@ -9,7 +9,7 @@ import type { WindowOptions } from '../link/window.ts';
 import type { Connection } from '../net/connector.ts';
 import { orAborted } from '../net/dial.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
-import { Tunnel } from '../net/tunnel.ts';
+import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
 import { TunnelSet } from '../net/tunnel-set.ts';
 
 export interface PoolOptions {
@@ -20,6 +20,8 @@ export interface PoolOptions {
   /** How long the id of a tunnel is good, in milliseconds. */
   readonly idMs: number;
   readonly windows: WindowOptions;
+  /** What to do with streams that the other side opens; where it is not given, opening one is a violation. */
+  readonly accept?: AcceptStream;
 }
 
 /** 256 bits, so that nobody guesses one. */
@@ -77,7 +79,8 @@ export class TunnelPool {
     clearTimeout(expected.timer);
     this.#expected.delete(id);
     const onChange = (): void => this.#grow();
-    const tunnel = new Tunnel(connection, { windows: this.#options.windows, onChange });
+    const { windows, accept } = this.#options;
+    const tunnel = new Tunnel(connection, { windows, onChange, ...(accept && { accept }) });
     this.#tunnels.add(tunnel, onChange);
     expected.waiter?.attached(tunnel);
     return true;

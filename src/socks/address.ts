@@ -52,6 +52,18 @@ export const canonicalHost = (host: string): string => {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
 };
 
+/** Reads `HOST:PORT`, with an IPv6 host in brackets; undefined where the text is none. Port 0 is no place to go to. */
+export const parseAddress = (text: string): Address | undefined => {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+  const [host, port] = [match?.[1] ?? match?.[2], Number(match?.[3])];
+  if (host === undefined || host.length > 255 || port < 1 || port > 65535) return undefined;
+  return match?.[1] !== undefined && !isIPv6(host) ? undefined : { host: canonicalHost(host), port };
+};
+
+/** Whether a host to listen on is reached from this machine only. */
+export const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || canonicalHost(host) === '::1' || /^127(?:\.\d+){3}$/.test(canonicalHost(host));
+
 const ipv6Bytes = (canonical: string): Uint8Array => {
   const bytes = new Uint8Array(16);
   const [head = '', rest = ''] = canonical.split('::');

@@ -22,10 +22,24 @@ export interface StoredLocal {
   readonly lastSeenAt: number;
 }
 
+/** A device of a user, which has joined with a key of its own. */
+export interface StoredClient {
+  readonly user: string;
+  /** Unique among the devices of its user. */
+  readonly device: string;
+  readonly fingerprint: string;
+  /** Milliseconds since 1970. */
+  readonly joinedAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** What an invitation is for: a local of some name, or a client of some user. */
+export type InvitedRole = 'local' | 'client';
+
 /** What became of an invitation that somebody presented. */
 export type InvitationTaken =
   | { readonly kind: 'valid'; readonly name: string }
-  | { readonly kind: 'used' | 'expired' | 'unknown' };
+  | { readonly kind: 'used' | 'expired' | 'unknown' | 'for-other-role' };
 
 /** One step per schema version, in order. A step that was released is never changed. */
 const MIGRATIONS: readonly string[] = [
@@ -43,6 +57,12 @@ const MIGRATIONS: readonly string[] = [
      digest TEXT PRIMARY KEY, name TEXT NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER
    ) STRICT, WITHOUT ROWID;
    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE clients (
+     user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE, device TEXT NOT NULL,
+     fingerprint TEXT NOT NULL UNIQUE, joined_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL,
+     PRIMARY KEY (user, device)
+   ) STRICT;
+   ALTER TABLE invitations ADD COLUMN role TEXT NOT NULL DEFAULT 'local';`,
 ];
 
 /** A used or expired invitation is remembered this long, so that it can be refused by name. */
@@ -177,10 +197,13 @@ export class Store implements Disposable {
     return this.#sql('UPDATE users SET password_hash = ? WHERE name = ?').run(passwordHash, name).changes > 0;
   }
 
-  /** False where there is no such user. */
+  /** Its clients and the invitations for them go with it. False where there is no such user. */
   removeUser(name: string): boolean {
     this.#userCache.delete(name);
-    return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
+    return this.#transaction(() => {
+      this.#sql("DELETE FROM invitations WHERE role = 'client' AND name = ?").run(name);
+      return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
+    });
   }
 
   // Locals.
@@ -219,6 +242,38 @@ export class Store implements Disposable {
     return this.#sql('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
   }
 
+  // Clients.
+
+  clients(): StoredClient[] {
+    return this.#sql('SELECT * FROM clients ORDER BY user, device').all().map(clientOf);
+  }
+
+  clientByFingerprint(fingerprint: string): StoredClient | undefined {
+    const row = this.#sql('SELECT * FROM clients WHERE fingerprint = ?').get(fingerprint);
+    return row && clientOf(row);
+  }
+
+  /** Registers a key as a device of a user; whatever device it was before is gone. The name gets a number where it is taken. */
+  addClient(user: string, device: string, fingerprint: string, nowMs: number): StoredClient {
+    return this.#transaction(() => {
+      this.#sql('DELETE FROM clients WHERE fingerprint = ?').run(fingerprint);
+      const isTaken = this.#sql('SELECT 1 FROM clients WHERE user = ? AND device = ?');
+      let free = device;
+      for (let number = 2; isTaken.get(user, free) !== undefined; number += 1) free = `${device}-${number}`;
+      this.#sql('INSERT INTO clients VALUES (?, ?, ?, ?, ?)').run(user, free, fingerprint, nowMs, nowMs);
+      return { user, device: free, fingerprint, joinedAt: nowMs, lastSeenAt: nowMs };
+    });
+  }
+
+  touchClient({ user, device }: StoredClient, nowMs: number): void {
+    this.#sql('UPDATE clients SET last_seen_at = ? WHERE user = ? AND device = ?').run(nowMs, user, device);
+  }
+
+  /** False where there is no such client. */
+  removeClient(user: string, device: string): boolean {
+    return this.#sql('DELETE FROM clients WHERE user = ? AND device = ?').run(user, device).changes > 0;
+  }
+
   // What the server knows of itself.
 
   /** Where locals reached the server when it ran last. */
@@ -233,16 +288,23 @@ export class Store implements Disposable {
 
   // Invitations.
 
-  addInvitation(digest: string, name: string, expiresAt: number): void {
+  /** `name` is the local's, or the user whose client is invited. */
+  addInvitation(digest: string, name: string, expiresAt: number, role: InvitedRole = 'local'): void {
     this.#sql('DELETE FROM invitations WHERE expires_at < ?').run(expiresAt - INVITATION_MEMORY_MS);
-    this.#sql('INSERT INTO invitations (digest, name, expires_at) VALUES (?, ?, ?)').run(digest, name, expiresAt);
+    this.#sql('INSERT INTO invitations (digest, name, expires_at, role) VALUES (?, ?, ?, ?)').run(
+      digest,
+      name,
+      expiresAt,
+      role,
+    );
   }
 
-  /** Uses an invitation up: it is valid once. */
-  takeInvitation(digest: string, nowMs: number): InvitationTaken {
+  /** Uses an invitation up: it is valid once, and for the role that it was made for. */
+  takeInvitation(digest: string, nowMs: number, role: InvitedRole = 'local'): InvitationTaken {
     return this.#transaction(() => {
       const row = this.#sql('SELECT * FROM invitations WHERE digest = ?').get(digest);
       if (row === undefined) return { kind: 'unknown' };
+      if (row['role'] !== role) return { kind: 'for-other-role' };
       if (row['used_at'] !== null) return { kind: 'used' };
       if (Number(row['expires_at']) <= nowMs) return { kind: 'expired' };
       this.#sql('UPDATE invitations SET used_at = ? WHERE digest = ?').run(nowMs, digest);
@@ -250,6 +312,14 @@ export class Store implements Disposable {
     });
   }
 }
+
+const clientOf = (row: Row): StoredClient => ({
+  user: String(row['user']),
+  device: String(row['device']),
+  fingerprint: String(row['fingerprint']),
+  joinedAt: Number(row['joined_at']),
+  lastSeenAt: Number(row['last_seen_at']),
+});
 
 const localOf = (row: Row): StoredLocal => ({
   name: String(row['name']),

@@ -1,5 +1,5 @@
 // One session with the server, from the dial to its end: control connection, and the tunnels that the server asks for.
-// Knows nothing of trying again.
+// Knows nothing of trying again, nor whether a local or a client is speaking.
 
 import { arch, platform } from 'node:os';
 import { asDepotError, DepotError } from '../errors.ts';
@@ -25,7 +25,14 @@ import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
 import { TunnelSet } from '../net/tunnel-set.ts';
 import { SOFTWARE } from '../version.ts';
 
+/** How long a server that said goodbye may take to end the tunnels itself. */
+const GOODBYE_MS = 2000;
+
+/** What the first frame says of the caller besides its software. */
+export type Introduction = { readonly purpose: 'control' } | { readonly purpose: 'client'; readonly device: string };
+
 export interface LinkOptions {
+  readonly introduction: Introduction;
   readonly dialer: TlsDialer;
   readonly host: string;
   readonly port: number;
@@ -39,7 +46,8 @@ export interface LinkOptions {
   readonly heartbeat: HeartbeatOptions;
   readonly share: FairShare;
   readonly windows: WindowOptions;
-  readonly accept: AcceptStream;
+  /** What to do with streams that the server opens; where it is not given, opening one is a violation. */
+  readonly accept: AcceptStream | undefined;
   readonly log: Log;
 }
 
@@ -60,13 +68,14 @@ export class Link implements FrameSink {
     control.startHeartbeat();
     void control.closed.then((error) => {
       this.#ended.abort(error);
-      this.#tunnels.close(error);
+      // A server that says goodbye says it on each tunnel too, behind the last bytes that are on their way to us.
+      this.#tunnels.close(error, control.dismissed ? GOODBYE_MS : 0);
     });
   }
 
   /** Dials the server and is welcomed. Rejects with a `DepotError` that says how far it came. */
   static async connect(options: LinkOptions, signal: AbortSignal): Promise<Link> {
-    const { handshakeMs, heartbeat, share, invitation } = options;
+    const { introduction, handshakeMs, heartbeat, share, invitation } = options;
     const limit = deadline(
       handshakeMs,
       () => new DepotError('timed-out', 'the server did not answer our hello in time'),
@@ -96,7 +105,7 @@ export class Link implements FrameSink {
       );
       void control.closed.then(arrival.reject);
       const hello: Hello = {
-        purpose: 'control',
+        ...introduction,
         versions: [...PROTOCOL_VERSIONS],
         software: SOFTWARE,
         platform: `${platform()}-${arch()}`,
@@ -125,6 +134,15 @@ export class Link implements FrameSink {
     return this.#tunnels.counts;
   }
 
+  /** The best tunnel for a new stream; waits for one where there is none. Rejects when the session is over. */
+  async tunnel(signal: AbortSignal): Promise<Tunnel> {
+    for (;;) {
+      const tunnel = this.#tunnels.best();
+      if (tunnel !== undefined) return tunnel;
+      await this.#tunnels.change(signal);
+    }
+  }
+
   close(error: DepotError): void {
     this.#control.close(error);
   }
@@ -138,6 +156,8 @@ export class Link implements FrameSink {
       throw new DepotError('protocol-violation', `a ${frameName(type)} frame on the control connection`);
     const message = parseMessage(Control, payload);
     if (message.type === 'tunnels') for (const id of message.ids) void this.#bring(id);
+    else if (this.#options.accept === undefined)
+      throw new DepotError('protocol-violation', 'a request for somebody who dials nothing');
     else void this.#bring(message.tunnel, message.open);
   }
 
@@ -154,7 +174,7 @@ export class Link implements FrameSink {
       const hello: Hello = { purpose: 'tunnel', id };
       const connection = new FrameConnection(socket, NOTHING_YET, heartbeat, share);
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
-      const tunnel = new Tunnel(connection, { windows, accept });
+      const tunnel = new Tunnel(connection, { windows, ...(accept && { accept }) });
       this.#tunnels.add(tunnel);
       if (open !== undefined) tunnel.adopt(open);
     } catch (error) {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Home } from '../config/home.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
-import { type JoinLink, parseJoinLink } from '../link/join-link.ts';
+import { type JoiningRole, type JoinLink, parseJoinLink, requireRole } from '../link/join-link.ts';
 import type { WindowOptions } from '../link/window.ts';
 import type { Log } from '../log.ts';
 import type { Resolve } from '../net/dial.ts';
@@ -16,10 +16,12 @@ import type { AcceptStream } from '../net/tunnel.ts';
 import { formatAddress } from '../socks/address.ts';
 import type { UplinkStatus } from '../watch/status.ts';
 import { pauseMs } from './back-off.ts';
-import { Link } from './link.ts';
+import { type Introduction, Link } from './link.ts';
 import { loadMembership, type Membership, membershipOf, saveMembership, wasJoinedWith } from './membership.ts';
 
 export interface UplinkOptions {
+  readonly role: JoiningRole;
+  readonly introduction: Introduction;
   readonly home: Home;
   readonly config: UplinkConfig;
   /** The join link as it was given, if it was. */
@@ -27,11 +29,10 @@ export interface UplinkOptions {
   readonly resolve: Resolve;
   readonly share: FairShare;
   readonly windows: WindowOptions;
-  readonly accept: AcceptStream;
+  /** What to do with streams that the server opens; where it is not given, opening one is a violation. */
+  readonly accept?: AcceptStream;
   readonly log: Log;
   readonly onConnected: (connected: { readonly name: string; readonly server: string }) => void;
-  /** A link that was up is gone. */
-  readonly onLost: (error: DepotError) => void;
   /** There is no link; the next attempt is made in `retryInMs`. */
   readonly onDisconnected: (disconnected: { readonly error: DepotError; readonly retryInMs: number }) => void;
 }
@@ -39,10 +40,17 @@ export interface UplinkOptions {
 /** Trying again would change nothing. */
 const FATAL: ReadonlySet<ErrorCode> = new Set(['identity-mismatch', 'invitation-invalid', 'version-mismatch']);
 /** The server answered, and did not want us. */
-const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set(['unknown-local', 'revoked', 'replaced', 'protocol-violation']);
+const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set([
+  'unknown-local',
+  'unknown-client',
+  'revoked',
+  'replaced',
+  'protocol-violation',
+]);
 
 export class Uplink {
   readonly #options: UplinkOptions;
+  readonly #linkFile: string;
   readonly #dialer: TlsDialer;
   readonly #stop = new AbortController();
   readonly #over: Promise<DepotError>;
@@ -57,7 +65,8 @@ export class Uplink {
   /** Begins to connect. Throws `invalid-argument` or `unusable-home` where there is nowhere to connect to. */
   constructor(options: UplinkOptions) {
     this.#options = options;
-    this.#membership = loadMembership(options.home);
+    this.#linkFile = options.home.linkFile(options.role);
+    this.#membership = loadMembership(this.#linkFile);
     this.#invitation = this.#useful(options.link);
     this.#dialer = new TlsDialer(identityOf(options.home.privateKey(generatePrivateKey)));
     this.#over = this.#run();
@@ -68,11 +77,21 @@ export class Uplink {
     return this.#over;
   }
 
+  /** The link, while there is one. */
+  get link(): Link | undefined {
+    return this.#link;
+  }
+
+  /** Whose client this is: known once it has joined, and from its invitation before. */
+  get user(): string {
+    return this.#invitation?.name ?? this.#membership?.user ?? '';
+  }
+
   get status(): UplinkStatus {
     const link = this.#link;
     const server = this.#invitation ?? this.#membership;
     return {
-      name: server?.name ?? '',
+      name: this.#name,
       server: server === undefined ? '' : formatAddress(server),
       connected: link !== undefined,
       since: link?.since ?? null,
@@ -81,6 +100,12 @@ export class Uplink {
       lastError: this.#lastError?.message ?? null,
       tunnels: link?.tunnels ?? { idle: 0, busy: 0 },
     };
+  }
+
+  /** A local has its name before it has joined, a client only then. */
+  get #name(): string {
+    if (this.#invitation?.role === 'local') return this.#invitation.name;
+    return this.#membership?.name ?? '';
   }
 
   /** Ends the link and every attempt. Resolves when nothing of it is left. */
@@ -96,14 +121,15 @@ export class Uplink {
       if (this.#membership !== undefined) return undefined;
       throw new DepotError(
         'invalid-argument',
-        "This local has not joined a server yet. Run `depot invite NAME` on the server and give its link: depot local 'depot://…'",
+        `This ${this.#options.role} has not joined a server yet. Run \`depot invite ${this.#options.role === 'local' ? 'NAME' : '--user USER'}\` on the server and give its link: depot ${this.#options.role} 'depot://…'`,
       );
     }
     const link = parseJoinLink(text);
+    requireRole(link, this.#options.role);
     if (this.#membership === undefined || !wasJoinedWith(this.#membership, link)) return link;
     this.#options.log.info(
       { event: 'link-ignored' },
-      `this local has joined with this link already, as ${this.#membership.name}; the link is ignored`,
+      `this ${this.#options.role} has joined with this link already, as ${this.#membership.name}; the link is ignored`,
     );
     return undefined;
   }
@@ -149,7 +175,6 @@ export class Uplink {
       this.#link = undefined;
       this.#reconnects += 1;
       this.#lastError = error;
-      this.#options.onLost(error);
       return error;
     } catch (thrown) {
       this.#lastError = asDepotError(thrown, 'connection-lost');
@@ -158,11 +183,12 @@ export class Uplink {
   }
 
   async #connect(signal: AbortSignal): Promise<Link> {
-    const { config, resolve, share, windows, accept, log, onConnected } = this.#options;
+    const { role, introduction, config, resolve, share, windows, accept, log, onConnected } = this.#options;
     const target = this.#invitation ?? this.#membership;
     if (target === undefined) throw new DepotError('internal', 'there is no server to connect to');
     const link = await Link.connect(
       {
+        introduction,
         dialer: this.#dialer,
         host: target.host,
         port: target.port,
@@ -183,16 +209,16 @@ export class Uplink {
     const { name } = link.welcome;
     if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
     const server = formatAddress(target);
-    log.info({ event: 'connected', local: name, server }, `connected to ${server} as ${name}`);
+    log.info({ event: 'connected', [role]: name, server }, `connected to ${server} as ${name}`);
     onConnected({ name, server });
     return link;
   }
 
   /** The first welcome: from here on our key counts, and the invitation is used up. */
   #joined(invitation: JoinLink, link: Link): void {
-    this.#membership = { ...membershipOf(invitation), name: link.welcome.name };
+    this.#membership = membershipOf(invitation, link.welcome);
     try {
-      saveMembership(this.#options.home, this.#membership);
+      saveMembership(this.#options.home, this.#linkFile, this.#membership);
     } catch (error) {
       link.close(new DepotError('stopped', 'what was joined cannot be kept'));
       throw error;

@@ -8,7 +8,7 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { asDepotError, DepotError, type ErrorCode, messageOf } from '../errors.ts';
-import type { StoredLocal } from '../store/store.ts';
+import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Status } from './status.ts';
 
 /** A user as it is shown: without anything secret. */
@@ -18,9 +18,18 @@ export interface UserInfo {
   readonly createdAt: number;
 }
 
+export interface Invitation {
+  readonly link: string;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
 /** What an operator can do to a server, running or not. Rejects with a `DepotError`. */
 export interface Administration {
-  invite(name: string): Promise<{ readonly link: string; readonly expiresAt: number }>;
+  /** For a new local of this name. */
+  invite(name: string): Promise<Invitation>;
+  /** For a new device of this user. */
+  inviteClient(user: string): Promise<Invitation>;
   users(): Promise<readonly UserInfo[]>;
   /** Makes a password where none is given, and returns it. */
   addUser(user: {
@@ -33,12 +42,15 @@ export interface Administration {
   locals(): Promise<readonly StoredLocal[]>;
   /** Forgets a local's key and cuts its session. */
   revokeLocal(name: string): Promise<void>;
+  clients(): Promise<readonly StoredClient[]>;
+  /** Forgets a device's key and cuts its session. */
+  revokeClient(user: string, device: string): Promise<void>;
 }
 
 /** What can be asked of any running role. */
 export interface Observable {
   status(): Status;
-  /** Ends a stream by its number, or the session of a local by its name. */
+  /** Ends a stream by its number, or the session of a local (NAME) or a client (USER/DEVICE). */
   kick(id: string): void;
 }
 
@@ -86,6 +98,9 @@ const createApp = (observable: Observable, administration: Administration | unde
     const { password } = await body(context.req, PASSWORD_BODY);
     return context.json(await administration.setPassword(context.req.param('name'), password));
   });
+  app.post('/users/:name/invitations', async (context) =>
+    context.json(await administration.inviteClient(context.req.param('name')), 201),
+  );
   app.delete('/users/:name', async (context) => {
     await administration.removeUser(context.req.param('name'));
     return context.body(null, 204);
@@ -93,6 +108,11 @@ const createApp = (observable: Observable, administration: Administration | unde
   app.get('/locals', async (context) => context.json(await administration.locals()));
   app.delete('/locals/:name', async (context) => {
     await administration.revokeLocal(context.req.param('name'));
+    return context.body(null, 204);
+  });
+  app.get('/clients', async (context) => context.json(await administration.clients()));
+  app.delete('/clients/:user/:device', async (context) => {
+    await administration.revokeClient(context.req.param('user'), context.req.param('device'));
     return context.body(null, 204);
   });
   return app;

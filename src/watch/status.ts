@@ -18,6 +18,29 @@ export interface LocalStatus {
   readonly streams: number;
 }
 
+/** A device of a user that has joined as a client. */
+export interface ClientDeviceStatus {
+  readonly user: string;
+  readonly device: string;
+  readonly connected: boolean;
+  /** When the present session began, or null. */
+  readonly since: number | null;
+  readonly lastSeenAt: number;
+  /** The address that the present session comes from, or null. */
+  readonly from: string | null;
+  readonly software: string | null;
+  readonly platform: string | null;
+  /** Round trip on the control connection in milliseconds, or null before it is known. */
+  readonly rttMs: number | null;
+  readonly tunnels: { readonly idle: number; readonly busy: number };
+}
+
+/** A fixed port and what it leads to, both HOST:PORT. */
+interface PublishedStatus {
+  readonly listen: string;
+  readonly to: string;
+}
+
 interface Process {
   readonly version: string;
   readonly pid: number;
@@ -30,7 +53,9 @@ export interface ServerStatus extends Process {
   readonly ports: { readonly socks: number; readonly control: number; readonly tunnel: number };
   readonly fingerprint: string;
   readonly users: number;
+  readonly published: readonly PublishedStatus[];
   readonly locals: readonly LocalStatus[];
+  readonly clients: readonly ClientDeviceStatus[];
   readonly streams: readonly StreamSnapshot[];
 }
 
@@ -55,4 +80,15 @@ export interface LinkStatus extends Process, UplinkStatus {
   readonly streams: readonly StreamSnapshot[];
 }
 
-export type Status = ServerStatus | LinkStatus;
+export interface ClientStatus extends Process, UplinkStatus {
+  readonly role: 'client';
+  /** Whose device this is. */
+  readonly user: string;
+  /** Where programs find it. */
+  readonly host: string;
+  readonly port: number;
+  readonly published: readonly PublishedStatus[];
+  readonly streams: readonly StreamSnapshot[];
+}
+
+export type Status = ServerStatus | LinkStatus | ClientStatus;

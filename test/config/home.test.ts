@@ -94,16 +94,23 @@ describe('a home', () => {
   it('that may not be there yet can be asked about and is not made', (t) => {
     const directory = place(t);
     const home = Home.at(directory);
-    assert.deepEqual([home.exists, home.isServer, home.isLocal], [false, false, false]);
+    assert.deepEqual([home.exists, home.role], [false, undefined]);
     assert.equal(existsSync(directory), false);
   });
 
-  it('is of the role whose state is in it', (t) => {
-    const home = Home.open(place(t));
-    home.write(home.databaseFile, '');
-    assert.deepEqual([home.isServer, home.isLocal], [true, false]);
-    home.write(home.linkFile, '{}');
-    assert.equal(home.isLocal, true);
+  it('is of the role whose state is in it, and of no other', (t) => {
+    for (const role of ['server', 'local', 'client'] as const) {
+      const home = Home.open(place(t));
+      home.write(role === 'server' ? home.databaseFile : home.linkFile(role), '');
+      assert.equal(home.role, role);
+      assert.doesNotThrow(() => home.requireRole(role));
+      const other = role === 'server' ? 'client' : 'server';
+      assert.throws(() => home.requireRole(other), isUnusable(new RegExp(`is the home of a ${role}.*--home`)));
+    }
+  });
+
+  it('that nobody has moved into is anybody’s', (t) => {
+    assert.doesNotThrow(() => Home.open(place(t)).requireRole('client'));
   });
 });
 
@@ -140,18 +147,18 @@ describe('the private key', () => {
 describe('a file in the home', () => {
   it('is written whole, in place of the one before, and nothing is left beside it', (t) => {
     const home = Home.open(place(t));
-    home.write(home.linkFile, 'first');
-    home.write(home.linkFile, 'second');
-    assert.equal(readFileSync(home.linkFile, 'utf8'), 'second');
+    home.write(home.linkFile('local'), 'first');
+    home.write(home.linkFile('local'), 'second');
+    assert.equal(readFileSync(home.linkFile('local'), 'utf8'), 'second');
     assert.deepEqual(readdirSync(home.directory), ['link.json']);
-    assert.equal(modeOf(home.linkFile), 0o600);
+    assert.equal(modeOf(home.linkFile('local')), 0o600);
   });
 
   it('is private also when a draft of an earlier attempt was not', (t) => {
     const home = Home.open(place(t));
-    writeFileSync(`${home.linkFile}.new`, 'half', { mode: 0o644 });
-    home.write(home.linkFile, 'whole');
-    assert.equal(modeOf(home.linkFile), 0o600);
-    assert.equal(readFileSync(home.linkFile, 'utf8'), 'whole');
+    writeFileSync(`${home.linkFile('local')}.new`, 'half', { mode: 0o644 });
+    home.write(home.linkFile('local'), 'whole');
+    assert.equal(modeOf(home.linkFile('local')), 0o600);
+    assert.equal(readFileSync(home.linkFile('local'), 'utf8'), 'whole');
   });
 });

@@ -78,6 +78,21 @@ for (const [when, running] of Object.entries(cases)) {
       assert.match(fails(2, await on('invite', 'No Such Name')), /^depot: "No Such Name" is no name for a local/);
     });
 
+    test('invite --user prints a link for a client of that user alone', async () => {
+      assert.match(succeeds(await on('invite', '--user', 'owner')), /^depot:\/\/[^ ]+\/client\/owner#[\w-]{43}\n$/);
+      assert.match(fails(1, await on('invite', '--user', 'nobody')), /^depot: There is no user nobody/);
+    });
+
+    test('invite wants to know who, once', async () => {
+      assert.match(fails(2, await on('invite')), /^depot: Say who is invited/);
+      assert.match(fails(2, await on('invite', 'nas', '--user', 'owner')), /^depot: Say who is invited/);
+    });
+
+    test('clients revoke of nobody fails', async () => {
+      assert.match(fails(1, await on('clients', 'revoke', 'owner/attic')), /^depot: There is no client owner\/attic/);
+      assert.match(fails(2, await on('clients', 'revoke', 'attic')), /^depot: "attic" names no client/);
+    });
+
     test('user add prints the password alone, and it is right', async () => {
       const password = succeeds(await on('user', 'add', 'alice'));
       assert.match(password, PASSWORD);
@@ -291,11 +306,11 @@ describe('what is wrong is said in one sentence, with what to do', () => {
     ['nonsense'],
     ['server', '--nonsense'],
     ['server', '--socks-port', 'high'],
-    ['invite'],
     ['user'],
     ['user', 'add'],
     ['user', 'nonsense'],
     ['locals', 'revoke'],
+    ['clients', 'revoke'],
     ['invite', 'a', 'b'],
   ];
   for (const args of usage) {

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { DepotError, messageOf } from '../../src/errors.ts';
-import { formatJoinLink, type JoinLink, parseJoinLink } from '../../src/link/join-link.ts';
+import { formatJoinLink, type JoinLink, parseJoinLink, requireRole } from '../../src/link/join-link.ts';
 
 const INVITATION = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ';
 const FINGERPRINT = 'F'.repeat(43);
 const LINK: JoinLink = {
+  role: 'local',
   host: 'depot.example.org',
   port: 8964,
   name: 'nas',
@@ -43,7 +44,9 @@ describe('the join link', () => {
   });
 
   it('gives back every link that was written', () => {
+    const role = fc.constantFrom('local' as const, 'client' as const);
     const link = fc.record({
+      role,
       host: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()),
       port: fc.integer({ min: 1, max: 65535 }),
       name: fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?$/),
@@ -51,6 +54,32 @@ describe('the join link', () => {
       invitation: base64url({ minLength: 20, maxLength: 43 }),
     });
     fc.assert(fc.property(link, (some) => assert.deepEqual(parseJoinLink(formatJoinLink(some)), { ...some })));
+  });
+});
+
+describe('a link for a client', () => {
+  const forClient: JoinLink = { ...LINK, role: 'client', name: 'Alice.B@example' };
+  const text = TEXT.replace('/nas#', '/client/Alice.B@example#');
+
+  it('says so in its path, with the user', () => {
+    assert.equal(formatJoinLink(forClient), text);
+    assert.deepEqual(parseJoinLink(text), forClient);
+  });
+
+  it('is none where the user could be none', () => {
+    for (const name of ['client/', 'client/a b', 'client/a/b', 'client/../x', `client/${'x'.repeat(129)}`])
+      assert.ok(errorFrom(TEXT.replace('/nas#', `/${name}#`)) instanceof DepotError, name);
+  });
+
+  it('leaves the name "client" to a local', () => {
+    const link = { ...LINK, name: 'client' };
+    assert.deepEqual(parseJoinLink(formatJoinLink(link)), link);
+  });
+
+  it('and one for a local are told apart, with what to do', () => {
+    assert.doesNotThrow(() => requireRole(LINK, 'local'));
+    assert.throws(() => requireRole(forClient, 'local'), /user Alice\.B@example: run `depot client`/);
+    assert.throws(() => requireRole(LINK, 'client'), /local called nas: run `depot local`.*depot invite --user USER/);
   });
 });
 

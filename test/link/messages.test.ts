@@ -22,6 +22,7 @@ const isViolation = (error: unknown): boolean => error instanceof DepotError && 
 
 const open = { command: 'connect', destination: { host: 'nas.lan', port: 80 }, user: 'alice', from: '192.0.2.1' };
 const welcome = { version: 1, name: 'nas', software: 'depot/1', tunnelPort: 8964 };
+const client = { purpose: 'client', device: 'laptop', versions: [1], software: 'depot/1', platform: 'linux-x64' };
 const control = { purpose: 'control', versions: [1], software: 'depot/1', platform: 'linux-x64' };
 
 interface Row {
@@ -33,11 +34,20 @@ interface Row {
 const TABLE: Readonly<Record<string, Row>> = {
   hello: {
     schema: Hello,
-    good: [control, { ...control, invitation: 'secret' }, { purpose: 'tunnel', id: 'abc' }],
+    good: [
+      control,
+      { ...control, invitation: 'secret' },
+      client,
+      { ...client, invitation: 'secret' },
+      { purpose: 'tunnel', id: 'abc' },
+    ],
     bad: [
       {},
       { purpose: 'other' },
       { purpose: 'tunnel' },
+      { ...client, device: undefined },
+      { ...client, device: 'x'.repeat(256) },
+      { ...client, versions: [] },
       { ...control, versions: [] },
       { ...control, versions: ['1'] },
       { ...control, versions: Array.from({ length: 33 }, () => 1) },
@@ -48,10 +58,12 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   welcome: {
     schema: Welcome,
-    good: [welcome],
+    good: [welcome, { ...welcome, user: 'alice@example' }],
     bad: [
       { ...welcome, name: 'NAS' },
       { ...welcome, name: '' },
+      { ...welcome, user: '' },
+      { ...welcome, user: 'a/b' },
       { ...welcome, tunnelPort: 65536 },
       { ...welcome, tunnelPort: -1 },
       { ...welcome, version: 1.5 },

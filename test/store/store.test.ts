@@ -215,3 +215,67 @@ describe('the database', () => {
     assert.throws(() => new Store(file), hasCode('unusable-home'));
   });
 });
+
+describe('clients', () => {
+  const alice = { name: 'alice', passwordHash: 'hash', locals: [], createdAt: 0 };
+
+  it('are devices of their user, with a number where a name is taken', (t) => {
+    const store = open(t);
+    store.addUser(alice);
+    store.addUser({ ...alice, name: 'bob' });
+    assert.equal(store.addClient('alice', 'laptop', 'one', 1).device, 'laptop');
+    assert.equal(store.addClient('alice', 'laptop', 'two', 2).device, 'laptop-2');
+    assert.equal(store.addClient('bob', 'laptop', 'three', 3).device, 'laptop');
+    assert.deepEqual(
+      store.clients().map(({ user, device, fingerprint }) => [user, device, fingerprint]),
+      [
+        ['alice', 'laptop', 'one'],
+        ['alice', 'laptop-2', 'two'],
+        ['bob', 'laptop', 'three'],
+      ],
+    );
+  });
+
+  it('are found by their key, seen, and removed', (t) => {
+    const store = open(t);
+    store.addUser(alice);
+    const client = store.addClient('alice', 'laptop', 'key', 1);
+    store.touchClient(client, 5);
+    assert.deepEqual(store.clientByFingerprint('key'), { ...client, lastSeenAt: 5 });
+    assert.equal(store.removeClient('alice', 'laptop'), true);
+    assert.equal(store.removeClient('alice', 'laptop'), false);
+    assert.equal(store.clientByFingerprint('key'), undefined);
+  });
+
+  it('have one key each: who joins anew is what it was no more', (t) => {
+    const store = open(t);
+    store.addUser(alice);
+    store.addClient('alice', 'laptop', 'key', 1);
+    store.addClient('alice', 'tablet', 'key', 2);
+    assert.deepEqual(
+      store.clients().map(({ device }) => device),
+      ['tablet'],
+    );
+  });
+
+  it('go with their user, and so do invitations for them', (t) => {
+    const store = open(t);
+    store.addUser(alice);
+    store.addClient('alice', 'laptop', 'key', 1);
+    store.addInvitation('for-client', 'alice', 1000, 'client');
+    store.addInvitation('for-local', 'alice', 1000);
+    store.removeUser('alice');
+    assert.deepEqual(store.clients(), []);
+    assert.equal(store.takeInvitation('for-client', 0, 'client').kind, 'unknown');
+    assert.equal(store.takeInvitation('for-local', 0).kind, 'valid');
+  });
+
+  it('are invited by invitations of their own, which no local uses up', (t) => {
+    const store = open(t);
+    store.addUser(alice);
+    store.addInvitation('digest', 'alice', 1000, 'client');
+    assert.equal(store.takeInvitation('digest', 0, 'local').kind, 'for-other-role');
+    assert.deepEqual(store.takeInvitation('digest', 0, 'client'), { kind: 'valid', name: 'alice' });
+    assert.equal(store.takeInvitation('digest', 0, 'client').kind, 'used');
+  });
+});

@@ -61,6 +61,15 @@ export const startNewServer = async (home: string, ...args: readonly string[]): 
   return [server, parseFirstStart(server.stdout)];
 };
 
+/** A client in a home, on a port of the system's choosing. Waits until it is connected. */
+export const startClient = async (home: string, link?: string, ...args: readonly string[]): Promise<Program> => {
+  const argument = link === undefined ? [] : ['-'];
+  const client = start(['client', ...argument, '--home', home, '--port', '0', ...args]);
+  client.child.stdin.end(link);
+  await client.says(/connected to .* as [\w.@-]+\/[a-z0-9-]+\n/);
+  return client;
+};
+
 /** A local in a home. Waits until it is connected. The link, if any, goes in where nobody can read along. */
 export const startLocal = async (home: string, link?: string, ...args: readonly string[]): Promise<Program> => {
   const local = start(['local', ...(link === undefined ? [] : ['-']), '--home', home, ...args]);

@@ -5,8 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
+  createClient,
   createLocal,
   createServer,
+  type ClientOptions,
+  type DepotClient,
   type DepotLocal,
   type DepotServer,
   type LocalOptions,
@@ -87,6 +90,15 @@ export class Depot implements AsyncDisposable {
   async addLocal(name: string, settings: LocalSettings = {}): Promise<DepotLocal> {
     const { link } = await this.server.administration.invite(name);
     return this.join(link, settings);
+  }
+
+  /** Invites and joins a client of this user, and waits until it is connected. */
+  async addClient(user: string, settings: Partial<ClientOptions> = {}): Promise<DepotClient> {
+    const { link } = await this.server.administration.inviteClient(user);
+    const home = settings.home ?? this.#stack.use(tempDir()).path;
+    const client = this.#stack.use(await createClient({ port: 0, link, ...settings, home }));
+    await Promise.race([once(client.events, 'connected'), client.over.then((error) => Promise.reject(error))]);
+    return client;
   }
 
   async addUser(name: string, locals: readonly string[] = []): Promise<Login> {

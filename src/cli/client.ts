@@ -1,0 +1,49 @@
+// depot client
+
+import { Command } from 'commander';
+import { DepotClient } from '../client/client.ts';
+import { ClientConfig } from '../config/schema.ts';
+import { formatAddress } from '../socks/address.ts';
+import { VERSION } from '../version.ts';
+import { createLog } from './log.ts';
+import { print, readStdin } from './output.ts';
+import { untilOver } from './run.ts';
+import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+
+const COMMON = ['port', 'publish', 'device', 'logLevel'];
+
+const describe = (client: DepotClient): string => {
+  const { server, published } = client.status();
+  const here = formatAddress(client.address);
+  return `depot client ${VERSION}
+
+  listens  ${here} (no password; this machine only)
+  server   ${server}${published.map(({ listen, to }) => `\n  port     ${listen} to ${to}`).join('')}
+
+  curl     curl --proxy http://${here} http://NAME.depot/
+           curl --proxy socks5h://${here} http://NAME.depot/
+  ssh      ssh -o ProxyCommand='ncat --proxy ${here} --proxy-type socks5 --proxy-dns remote %h %p' NAME.depot
+  browser  automatic proxy configuration: http://${here}/proxy.pac`;
+};
+
+export const clientCommand = (): Command =>
+  addSettings(new Command('client'), ClientConfig, COMMON)
+    .argument(
+      '[link]',
+      'the join link from `depot invite --user USER`, or - to read it from standard input; needed once',
+    )
+    .summary('run the client, on a laptop: a loopback port that needs no password')
+    .description(
+      'Offers a port on this machine only, and carries what comes there to the server over TLS, with both keys pinned.',
+    )
+    .addHelpText('after', "\nExamples:\n  depot client 'depot://…'\n  depot client --port 1081")
+    .action(async (argument: string | undefined, options: CommonOptions & Partial<ClientConfig>) => {
+      const link = argument === '-' ? await readStdin() : argument;
+      const client = await DepotClient.start({ ...settingsOf(options), link, env: process.env, log: createLog });
+      print(describe(client));
+      client.events.once('connected', ({ server }) => {
+        const { user, name } = client.status();
+        print(`\nconnected to ${server} as ${user}/${name}`);
+      });
+      process.exitCode = await untilOver(client);
+    });

@@ -1,0 +1,216 @@
+// The laptop side, put together: the way to the server, a loopback port that speaks what the server's entry speaks,
+// and the admin socket. Programs on this machine need no password; the key of this device is what counts.
+
+import { EventEmitter } from 'node:events';
+import { hostname } from 'node:os';
+import { Home } from '../config/home.ts';
+import { loadConfig } from '../config/load.ts';
+import { ClientConfig } from '../config/schema.ts';
+import { Door } from '../entry/door.ts';
+import { publish, type PublishedPort } from '../entry/published.ts';
+import { DepotError, messageOf } from '../errors.ts';
+import { WindowBudget } from '../link/window.ts';
+import { type Log, logOf, type LogOption } from '../log.ts';
+import { type Resolve, resolveHost } from '../net/dial.ts';
+import { FairShare } from '../net/fair-share.ts';
+import { Listener } from '../net/listener.ts';
+import { drain, logStreamEnd } from '../net/stream-log.ts';
+import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
+import { type Address, isLoopbackHost } from '../socks/address.ts';
+import { Uplink } from '../uplink/uplink.ts';
+import { VERSION } from '../version.ts';
+import { AdminSocket } from '../watch/admin-api.ts';
+import type { ClientStatus } from '../watch/status.ts';
+import { createServerConnector } from './connector.ts';
+
+/** What a client tells while it runs. */
+export interface ClientEvents {
+  /** The link is up. */
+  connected: [{ readonly name: string; readonly server: string }];
+  /** The link is down, or an attempt failed; `retryInMs` until the next one. */
+  disconnected: [{ readonly error: DepotError; readonly retryInMs: number }];
+  streamStart: [StreamSnapshot];
+  streamEnd: [StreamEnd];
+}
+
+/** Every setting of the configuration, and what a program that embeds a client may want besides. */
+export interface ClientOptions extends Partial<ClientConfig> {
+  /** The client's home directory; made where it is missing. */
+  readonly home: string;
+  /** A join link; needed once, ignored by a client that joined with it. */
+  readonly link?: string | undefined;
+  /** The configuration file; default `config.json` in the home, where it is there. */
+  readonly configFile?: string | undefined;
+  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Finds the addresses of the server; default the operating system's resolver. */
+  readonly resolve?: Resolve;
+  /** Default: silence. A function is called once, with the configured level. */
+  readonly log?: LogOption;
+}
+
+export class DepotClient implements AsyncDisposable {
+  /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
+  readonly events = new EventEmitter<ClientEvents>();
+
+  readonly #config: ClientConfig;
+  readonly #log: Log;
+  readonly #streams: Streams;
+  readonly #uplink: Uplink;
+  readonly #door: Door;
+  readonly #share = new FairShare();
+  readonly #startedAt = Date.now();
+  #listener: Listener | undefined;
+  #published: readonly PublishedPort[] = [];
+  #admin: AdminSocket | undefined;
+
+  private constructor(
+    home: Home,
+    config: ClientConfig,
+    { link, log, resolve = resolveHost }: Pick<ClientOptions, 'link' | 'log' | 'resolve'>,
+  ) {
+    this.#config = config;
+    this.#log = logOf(log, config.logLevel);
+    this.#uplink = new Uplink({
+      role: 'client',
+      introduction: { purpose: 'client', device: config.device ?? hostname() },
+      home,
+      config,
+      link,
+      resolve,
+      share: this.#share,
+      windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
+      log: this.#log,
+      onConnected: (connected) => this.events.emit('connected', connected),
+      onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
+    });
+    this.#streams = new Streams(createServerConnector(this.#uplink), {
+      onStart: (stream) => this.events.emit('streamStart', stream),
+      onEnd: (stream) => {
+        logStreamEnd(this.#log, stream);
+        this.events.emit('streamEnd', stream);
+      },
+    });
+    this.#door = new Door({
+      share: this.#share,
+      streams: this.#streams,
+      authenticate: () => Promise.resolve(true),
+      anonymous: true,
+      handshakeMs: config.handshakeMs,
+      httpIdleMs: config.httpIdleMs,
+      advertised: undefined,
+      forThisMachine: true,
+      onTurnedAway: this.#turnedAway,
+    });
+  }
+
+  /**
+   * Listens, begins to connect, and resolves: `connected` tells when the link is up, `over` when it will never be.
+   * Rejects with a `DepotError` where home, configuration, link or port cannot be used.
+   */
+  static async start({
+    home: directory,
+    configFile,
+    env = {},
+    link,
+    log,
+    resolve,
+    ...flags
+  }: ClientOptions): Promise<DepotClient> {
+    const home = Home.open(directory);
+    home.requireRole('client');
+    const file = configFile ?? home.configFile;
+    const config = loadConfig(ClientConfig, { flags, env, file, required: configFile !== undefined });
+    requireLoopback(config.host);
+    const client = new DepotClient(home, config, { link, ...(log && { log }), ...(resolve && { resolve }) });
+    try {
+      await client.#listen(home);
+      return client;
+    } catch (error) {
+      await client.stop();
+      throw error;
+    }
+  }
+
+  async #listen(home: Home): Promise<void> {
+    const { host, port } = this.#config;
+    this.#admin = await AdminSocket.listen(home.socketFile, this);
+    this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) => {
+      this.#door.serve(socket).catch(this.#unforeseen);
+    });
+    this.#published = await publish(this.#config.publish, {
+      streams: this.#streams,
+      share: this.#share,
+      defaultHost: host,
+      onTurnedAway: this.#turnedAway,
+      onUnforeseen: this.#unforeseen,
+    });
+  }
+
+  readonly #turnedAway = (from: string, why: string): void =>
+    this.#log.info({ event: 'turned-away', from, why }, `turned away ${from}: ${why}`);
+
+  /** One connection must never take the others with it, whatever we did not foresee. */
+  readonly #unforeseen = (error: unknown): void =>
+    this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
+
+  /** Where programs on this machine find it, with the port that it really has. */
+  get address(): Address {
+    if (this.#listener === undefined) throw new DepotError('stopped', 'this client does not listen');
+    return this.#listener.address;
+  }
+
+  /** Resolves with why, once this client gave up for good: it was stopped, or trying again would change nothing. */
+  get over(): Promise<DepotError> {
+    return this.#uplink.over;
+  }
+
+  status(): ClientStatus {
+    return {
+      role: 'client',
+      version: VERSION,
+      pid: process.pid,
+      startedAt: this.#startedAt,
+      user: this.#uplink.user,
+      ...this.#uplink.status,
+      ...this.address,
+      published: this.#published.map(({ status }) => status),
+      streams: this.#streams.snapshots(),
+    };
+  }
+
+  /** Ends a stream by its number. Throws `not-found`. */
+  kick(id: string): void {
+    if (this.#streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
+    throw new DepotError('not-found', `There is no stream ${id}. \`depot status\` shows what there is.`);
+  }
+
+  /**
+   * Stops. With `drain` running streams may go on for `drainMs`; whatever is left then is aborted.
+   * Calling it again without `drain` ends at once.
+   */
+  async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#listener?.close();
+    for (const port of this.#published) port.close();
+    this.#door.close();
+    if (mayEnd) await drain(this.#streams, this.#config.drainMs, this.#log);
+    const error = new DepotError('stopped', 'this client was stopped');
+    this.#streams.endAll(error);
+    await this.#streams.idle();
+    this.#admin?.close();
+    await this.#uplink.stop(error);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
+
+/** The port asks for no password, so whoever reaches it is the user. */
+const requireLoopback = (host: string): void => {
+  if (isLoopbackHost(host)) return;
+  throw new DepotError(
+    'invalid-config',
+    `The port of a client has no password, so it may listen on a loopback address only, not on ${host}. Give --host 127.0.0.1, or run \`depot server\` for others.`,
+  );
+};

@@ -1,0 +1,115 @@
+// Published ports: for programs that speak no proxy at all. Whoever connects is taken to one fixed target, by the same
+// streams as everybody else. Knows neither locals nor tunnels; who may connect is all there is of a password.
+
+import type net from 'node:net';
+import { DepotError } from '../errors.ts';
+import { EarlyEndpoint } from '../net/early-endpoint.ts';
+import type { FairShare } from '../net/fair-share.ts';
+import { Listener } from '../net/listener.ts';
+import { SocketEndpoint } from '../net/socket-endpoint.ts';
+import type { Streams } from '../net/streams.ts';
+import { parseNetwork } from '../rules/network.ts';
+import { canonicalHost, formatAddress, isLoopbackHost, parseAddress, UNSPECIFIED } from '../socks/address.ts';
+
+export interface Published {
+  readonly listen: number;
+  /** HOST:PORT, checked. */
+  readonly to: string;
+  /** Addresses and networks that may connect. */
+  readonly from?: readonly string[] | undefined;
+  readonly host?: string | undefined;
+  /** Whose rules count; nobody's where it is not given. */
+  readonly user?: string | undefined;
+}
+
+export interface PublishedOptions {
+  readonly streams: Streams;
+  readonly share: FairShare;
+  /** Where a port listens that names no address of its own. */
+  readonly defaultHost: string;
+  /** Called with why somebody was not let in. */
+  readonly onTurnedAway: (from: string, why: string) => void;
+  readonly onUnforeseen: (error: unknown) => void;
+}
+
+/** Binds every port, or none. Rejects with `invalid-config` or `address-in-use`. */
+export const publish = async (ports: readonly Published[], options: PublishedOptions): Promise<PublishedPort[]> => {
+  ports.forEach((port, index) => requireFrom(port, index, options.defaultHost));
+  const open: PublishedPort[] = [];
+  try {
+    for (const port of ports) open.push(await PublishedPort.listen(port, options));
+    return open;
+  } catch (error) {
+    for (const port of open) port.close();
+    throw error;
+  }
+};
+
+/** There is no password, so an open port is said out loud or it is an accident. */
+const requireFrom = ({ from, host }: Published, index: number, defaultHost: string): void => {
+  const where = host ?? defaultHost;
+  if (from !== undefined || isLoopbackHost(where)) return;
+  throw new DepotError(
+    'invalid-config',
+    `publish[${index}].from: a published port has no password, so say who may connect to it on ${where}, such as ["203.0.113.0/24"], or ["0.0.0.0/0", "::/0"] for everybody; or give it "host": "127.0.0.1".`,
+  );
+};
+
+export class PublishedPort {
+  readonly #port: Published;
+  readonly #options: PublishedOptions;
+  readonly #mayConnect: (address: string) => boolean;
+  #listener: Listener | undefined;
+
+  private constructor(port: Published, options: PublishedOptions) {
+    this.#port = port;
+    this.#options = options;
+    const networks = port.from?.map((text) => parseNetwork(text));
+    this.#mayConnect = (address) => networks?.some((network) => network?.contains(address)) ?? true;
+  }
+
+  static async listen(port: Published, options: PublishedOptions): Promise<PublishedPort> {
+    const published = new PublishedPort(port, options);
+    published.#listener = await Listener.listen(
+      { host: port.host ?? options.defaultHost, port: port.listen, purpose: 'published', flag: '--publish' },
+      (socket) => void published.#serve(socket).catch(options.onUnforeseen),
+    );
+    return published;
+  }
+
+  /** As status shows it, with the port that it really has. */
+  get status(): { readonly listen: string; readonly to: string } {
+    const { address = UNSPECIFIED } = this.#listener ?? {};
+    return { listen: formatAddress(address), to: this.#port.to };
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    this.#listener?.close();
+  }
+
+  async #serve(accepted: net.Socket): Promise<void> {
+    const { streams, share, onTurnedAway } = this.#options;
+    const { to, user } = this.#port;
+    const destination = parseAddress(to) ?? UNSPECIFIED;
+    const from = canonicalHost(accepted.remoteAddress ?? '');
+    if (!this.#mayConnect(from)) {
+      accepted.resetAndDestroy();
+      onTurnedAway(from, `it may not connect to published port ${this.status.listen}`);
+      return;
+    }
+    const gone = new AbortController();
+    const client = new EarlyEndpoint(SocketEndpoint.accept(accepted, share), (error) => gone.abort(error));
+    await streams.carry(
+      { command: 'connect', destination, user, from },
+      {
+        stream: client,
+        signal: gone.signal,
+        // The program knows of no proxy: an abort is all that it can be told.
+        answer: (outcome) => {
+          if (outcome instanceof DepotError) client.reset(outcome);
+        },
+      },
+    );
+  }
+}

@@ -1,0 +1,18 @@
+// Tells whether a request for a loopback port can have been sent by a web page. Pure.
+//
+// A page that a browser on this machine shows can send requests to its loopback ports, and read what comes back where
+// the name in its own address bar was made to point there (DNS rebinding). What it cannot do is leave out what the
+// browser puts in: the Host that it was told, an Origin, and where the request came from (Fetch Metadata).
+
+import type { IncomingHttpHeaders } from 'node:http';
+import { isLoopbackHost } from '../socks/address.ts';
+import { parseAuthority } from './http-target.ts';
+
+const HTTP_PORT = 80;
+
+export const maybeFromWebPage = ({ host = '', origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean => {
+  const named = parseAuthority(host, HTTP_PORT);
+  if (named === undefined || !isLoopbackHost(named.host) || origin !== undefined) return true;
+  // "none": a person typed the address.
+  return site !== undefined && site !== 'none';
+};

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createServerConnector } from '../../src/client/connector.ts';
+import { DepotError } from '../../src/errors.ts';
+import type { Request } from '../../src/net/connector.ts';
+import type { Tunnel } from '../../src/net/tunnel.ts';
+import { BOUND, NEVER, OPEN, tunnelPair } from '../support/link.ts';
+
+const REQUEST: Request = { ...OPEN, user: undefined, from: '127.0.0.1' };
+
+/** An uplink that hands out these tunnels, one after the other. */
+const uplinkWith = (...tunnels: readonly Tunnel[]): Parameters<typeof createServerConnector>[0] => {
+  const left = [...tunnels];
+  return { link: { tunnel: () => Promise.resolve(left.shift() ?? assert.fail('there is no other tunnel')) } };
+};
+
+describe('the connector of a client', () => {
+  it('asks the server through a tunnel, and says nothing of who asks', async (t) => {
+    const { server: near, requests } = await tunnelPair(t);
+    const asked = createServerConnector(uplinkWith(near))({ ...REQUEST, user: 'mallory' }, NEVER);
+    const { open, incoming } = await requests.next();
+    assert.deepEqual(open, { command: 'connect', destination: OPEN.destination, from: '127.0.0.1' });
+    incoming.answer({ bound: BOUND });
+    assert.deepEqual((await asked).bound, BOUND);
+  });
+
+  it('takes another tunnel where the first is given up before it has answered', async (t) => {
+    const [first, second] = [await tunnelPair(t), await tunnelPair(t)];
+    const asked = createServerConnector(uplinkWith(first.server, second.server))(REQUEST, NEVER);
+    await first.requests.next();
+    first.local.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
+    const { incoming } = await second.requests.next();
+    incoming.answer({ bound: BOUND });
+    assert.deepEqual((await asked).bound, BOUND);
+  });
+
+  it('passes on what the server says, and asks nobody else', async (t) => {
+    const { server: near, requests } = await tunnelPair(t);
+    const asked = createServerConnector(uplinkWith(near))(REQUEST, NEVER);
+    const { incoming } = await requests.next();
+    incoming.answer(new DepotError('not-allowed', 'no'));
+    await assert.rejects(asked, { code: 'not-allowed', message: 'no' });
+  });
+
+  it('says at once that there is no connection to the server', async () => {
+    await assert.rejects(createServerConnector({ link: undefined })(REQUEST, NEVER), { code: 'server-away' });
+  });
+
+  it('does not try again for somebody who has gone', async (t) => {
+    const { server: near, requests } = await tunnelPair(t);
+    const gone = new AbortController();
+    const asked = createServerConnector(uplinkWith(near))(REQUEST, gone.signal);
+    await requests.next();
+    gone.abort(new DepotError('aborted', 'gone'));
+    near.connection.close(new DepotError('stopped', 'over'));
+    await assert.rejects(asked, { code: 'aborted' });
+  });
+});
