@@ -29,6 +29,8 @@ const REPLY_BY_CODE = {
   'dial-failed': Reply.generalFailure,
   // What either end forbids.
   'not-allowed': Reply.notAllowed,
+  'too-many-streams': Reply.notAllowed,
+  'quota-exceeded': Reply.notAllowed,
   // Where a request could go.
   'no-such-local': Reply.generalFailure,
   'local-away': Reply.generalFailure,
@@ -84,6 +86,8 @@ const HTTP_BY_CODE: Readonly<Record<ErrorCode, HttpFailure>> = {
   'dial-timeout': { status: 504, why: 'the app did not answer in time' },
   'dial-failed': { status: 502, why: 'the local could not connect to the app' },
   'not-allowed': { status: 403, why: 'not allowed for this user, or by the rules of the local' },
+  'too-many-streams': { status: 403, why: 'this user has as many streams as it may have at once' },
+  'quota-exceeded': { status: 403, why: 'this user has used up its bytes of this month' },
   'no-such-local': { status: 502, why: 'there is no such local' },
   'local-away': { status: 503, why: 'the local is not connected' },
   'local-lost': { status: 503, why: 'the local went away' },

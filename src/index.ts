@@ -11,11 +11,13 @@ export type { ClientConfig, LocalConfig, ServerConfig } from './config/schema.ts
 export type { Log, LogMethod } from './log.ts';
 export type { DepotLocal, LocalEvents, LocalOptions } from './local/local.ts';
 export type { FirstStart } from './server/administration.ts';
+export type { Candidate, Decision } from './server/decide.ts';
+export type { UserLimits } from './rules/limits.ts';
 export type { DepotServer, ServerEvents } from './server/server.ts';
 export type { ServerOptions } from './server/state.ts';
 export type { Resolve } from './net/dial.ts';
 export type { StreamEnd, StreamSnapshot } from './net/streams.ts';
-export type { Administration, Invitation, UserInfo } from './watch/admin-api.ts';
+export type { Administration, Invitation, NewUser, UserChange, UserInfo } from './watch/admin-api.ts';
 export type {
   ClientDeviceStatus,
   ClientStatus,

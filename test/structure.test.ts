@@ -19,9 +19,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'rules': ['errors.ts', 'socks', 'link'],
   'net': ['errors.ts', 'socks', 'link', 'log.ts'],
   'entry': ['errors.ts', 'socks', 'link', 'log.ts', 'net', 'rules'],
-  'store': ['errors.ts'],
+  'store': ['errors.ts', 'rules'],
   'config': ['errors.ts', 'socks', 'link', 'rules'],
-  'watch': ['errors.ts', 'log.ts', 'net', 'store'],
+  'watch': ['errors.ts', 'log.ts', 'net', 'store', 'rules'],
   'server': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'store', 'config', 'watch', 'rules'],
   'uplink': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch'],
   'local': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch', 'rules', 'uplink'],
@@ -37,7 +37,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'log.ts': [],
   'socks': [],
   'link': ['zod'],
-  'rules': ['node:net'],
+  'rules': ['node:net', 'zod'],
 };
 
 /** Only the library and the command line stand on top, and may see everything. */

@@ -5,7 +5,7 @@ import { Home } from '../config/home.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
 import { offlineAdministration, openServerState } from '../server/state.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
-import type { Administration, Invitation, UserInfo } from '../watch/admin-api.ts';
+import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
 import type { Status } from '../watch/status.ts';
 
 /** Nobody listens on the socket. */
@@ -35,12 +35,14 @@ class AdminClient implements Administration {
   users(): Promise<readonly UserInfo[]> {
     return this.#call('GET', '/users');
   }
-  addUser(user: {
-    name: string;
-    password?: string | undefined;
-    locals: readonly string[];
-  }): Promise<{ password: string }> {
+  addUser(user: NewUser): Promise<{ password: string }> {
     return this.#call('POST', '/users', user);
+  }
+  user(name: string): Promise<UserInfo> {
+    return this.#call('GET', `/users/${encodeURIComponent(name)}`);
+  }
+  setUser(name: string, change: UserChange): Promise<UserInfo> {
+    return this.#call('PATCH', `/users/${encodeURIComponent(name)}`, change);
   }
   setPassword(name: string, password?: string): Promise<{ password: string }> {
     return this.#call('PUT', `/users/${encodeURIComponent(name)}/password`, { password });

@@ -12,7 +12,11 @@ const integer = (text: string): number => {
 
 const collect = (text: string, earlier: readonly string[] | undefined): string[] => [...(earlier ?? []), text];
 
-const optionOf = (key: string, schema: z.core.$ZodType & { readonly description?: string | undefined }): Option => {
+/** Undefined for what only the file can say. */
+const optionOf = (
+  key: string,
+  schema: z.core.$ZodType & { readonly description?: string | undefined },
+): Option | undefined => {
   const flag = flagOf(key);
   const description = schema.description ?? '';
   switch (kindOf(schema)) {
@@ -22,6 +26,8 @@ const optionOf = (key: string, schema: z.core.$ZodType & { readonly description?
       return new Option(`${flag} <n>`, description).argParser(integer);
     case 'list':
       return new Option(`${flag} <item>`, description).argParser(collect);
+    case 'object':
+      return undefined;
     case 'text':
       return new Option(`${flag} <value>`, description);
   }
@@ -38,7 +44,7 @@ export const addSettings = (command: Command, schema: z.ZodObject, common: reado
   command.addOption(homeOption()).option('--config <file>', 'configuration file (default: config.json in the home)');
   for (const [key, field] of Object.entries(schema.shape)) {
     const option = optionOf(key, field as z.core.$ZodType & { readonly description?: string });
-    command.addOption(common.includes(key) ? option : option.hideHelp());
+    if (option !== undefined) command.addOption(common.includes(key) ? option : option.hideHelp());
   }
   return command;
 };

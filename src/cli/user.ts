@@ -1,9 +1,10 @@
-// depot user add | passwd | remove | list
+// depot user add | set | show | passwd | remove | list
 
 import { Command } from 'commander';
 import { DepotError } from '../errors.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import { administer } from './admin-client.ts';
+import { addLimits, describeUser, type LimitOptions, limitsOf } from './limits.ts';
 import { print, printJson, readStdin, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
@@ -11,8 +12,6 @@ interface PasswordOptions {
   readonly home: string;
   readonly passwordStdin?: true;
 }
-
-const commaList = (text: string): string[] => text.split(',').map((name) => name.trim());
 
 const givenPassword = async ({ passwordStdin }: PasswordOptions): Promise<string | undefined> => {
   if (passwordStdin !== true) return undefined;
@@ -38,17 +37,40 @@ const passwordCommand = (name: string, summary: string): Command =>
     .option('--password-stdin', 'take the password from standard input instead of making one');
 
 const addCommand = (): Command =>
-  passwordCommand('add', 'add a user, with a generated password unless one is given')
-    .option(
-      '--locals <names>',
-      'the locals that this user may use, in order of preference, separated by commas (default: all)',
-      commaList,
-    )
-    .action(async (name: string, options: PasswordOptions & { locals?: string[] }) => {
+  addLimits(passwordCommand('add', 'add a user, with a generated password unless one is given')).action(
+    async (name: string, options: PasswordOptions & LimitOptions) => {
       const given = await givenPassword(options);
-      const user = { name, password: given, locals: options.locals ?? [] };
+      const user = { ...limitsOf(options), name, password: given };
       const { password } = await administer(options.home, (administration) => administration.addUser(user));
       tell(name, given, password);
+    },
+  );
+
+const setCommand = (): Command =>
+  addLimits(
+    new Command('set')
+      .argument('<name>', 'the user')
+      .summary('change what a user may do')
+      .description(
+        'Changes what is named and leaves the rest. Rules that are given replace those there were. Running streams that are forbidden then end at once.',
+      )
+      .addOption(homeOption()),
+  ).action(async (name: string, options: LimitOptions & { home: string }) => {
+    const user = await administer(options.home, (administration) => administration.setUser(name, limitsOf(options)));
+    if (process.stdout.isTTY) print(describeUser(user));
+  });
+
+const showCommand = (): Command =>
+  new Command('show')
+    .argument('<name>', 'the user')
+    .summary('show what a user may do, and what it has used this month')
+    .description('Shows what a user may do, and what it has used this month.')
+    .addOption(homeOption())
+    .option('--json', 'print JSON')
+    .action(async (name: string, { home, json }: { home: string; json?: true }) => {
+      const user = await administer(home, (administration) => administration.user(name));
+      if (json === true) printJson(user);
+      else print(describeUser(user));
     });
 
 const passwdCommand = (): Command =>
@@ -93,12 +115,14 @@ const listCommand = (): Command =>
 export const userCommand = (): Command =>
   new Command('user')
     .summary('add, list, change and remove users')
-    .description('Users: who may come in, with which password, and to which locals.')
+    .description('Users: who may come in, with which password, to what, how much and until when.')
     .addHelpText(
       'after',
-      '\nExamples:\n  depot user add alice --locals nas,office\n  pass show depot | depot user add bob --password-stdin',
+      '\nExamples:\n  depot user add alice --locals nas,office\n  depot user set alice --allow nas.depot:80,443 --max-streams 20 --rate 2M\n  pass show depot | depot user add bob --password-stdin',
     )
     .addCommand(addCommand())
+    .addCommand(setCommand())
+    .addCommand(showCommand())
     .addCommand(passwdCommand())
     .addCommand(removeCommand())
     .addCommand(listCommand());

@@ -26,10 +26,12 @@ const innerType = (schema: z.core.$ZodType): z.core.$ZodType => {
   return 'innerType' in def ? innerType(def.innerType as z.core.$ZodType) : schema;
 };
 
-export const kindOf = (schema: z.core.$ZodType): 'boolean' | 'number' | 'list' | 'text' => {
+/** An `object` has a key in the file, and neither flag nor variable. */
+export const kindOf = (schema: z.core.$ZodType): 'boolean' | 'number' | 'list' | 'object' | 'text' => {
   const inner = innerType(schema);
   if (inner instanceof z.ZodBoolean) return 'boolean';
   if (inner instanceof z.ZodNumber) return 'number';
+  if (inner instanceof z.ZodRecord) return 'object';
   return inner instanceof z.ZodArray ? 'list' : 'text';
 };
 
@@ -41,7 +43,9 @@ const fromText = (schema: z.core.$ZodType, text: string): unknown => {
     case 'number':
       return text.trim() === '' ? text : Number.isNaN(Number(text)) ? text : Number(text);
     case 'list':
-      return text.split(/\s+/).filter((item) => item !== '');
+      // `allow` and `deny` belong to what follows them.
+      return text.split(/(?<!(?:^|\s)(?:allow|deny))\s+/).filter((item) => item !== '');
+    case 'object':
     case 'text':
       return text;
   }
@@ -100,7 +104,7 @@ export const loadConfig = <S extends z.ZodObject>(
   const places: Record<string, string> = Object.fromEntries(Object.keys(values).map((key) => [key, `${file}: ${key}`]));
   const fields = Object.entries(schema.shape);
   for (const [key, field] of fields) {
-    const variable = env[variableOf(key)];
+    const variable = kindOf(field) === 'object' ? undefined : env[variableOf(key)];
     const flag = flags[key];
     if (flag !== undefined) {
       values[key] = typeof flag === 'string' ? fromText(field, flag) : flag;

@@ -3,11 +3,14 @@
 
 import { z } from 'zod';
 import { INITIAL_WINDOW_BYTES } from '../link/frames.ts';
+import { localName } from '../link/messages.ts';
 import { ClientPublish, ServerPublish } from './publish.ts';
 
 const port = z.int().min(0).max(65535);
 const milliseconds = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =>
   z.int().min(1).max(86_400_000).default(byDefault).describe(what);
+
+const rate = (what: string): z.ZodOptional<z.ZodInt> => z.int().min(1).optional().describe(what);
 
 const MIB = 1024 * 1024;
 
@@ -71,6 +74,23 @@ export const ServerConfig = z.strictObject({
   openMs: milliseconds('how long a local may take to answer a request; longer than its own dialMs', 30_000),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
+  rules: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("what every client may reach, after a user's own rules: 'allow HOST[:PORTS]' or 'deny …', repeatable"),
+  streamRateBytes: rate('bytes per second in each direction that one stream may carry (default: no limit)'),
+  localRateBytes: rate('bytes per second in each direction for all streams of one local (default: no limit)'),
+  localRates: z
+    .record(z.string(), z.int().min(1))
+    .default({})
+    .describe('the same for locals by name, in place of localRateBytes'),
+  groups: z
+    .record(
+      localName,
+      z.strictObject({ locals: z.array(localName).min(1), policy: z.enum(['first', 'least-busy']).default('first') }),
+    )
+    .default({})
+    .describe('several locals under one name'),
   ...shared,
 });
 export type ServerConfig = z.output<typeof ServerConfig>;

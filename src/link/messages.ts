@@ -10,6 +10,9 @@ export const PROTOCOL_VERSIONS: readonly number[] = [2, 1];
 /** The first version that knows this command. */
 export const versionOf = (command: Command): number => (command === 'connect' ? 1 : 2);
 
+/** The first version that heeds address rules. A local that is older would ignore them without a word. */
+export const ADDRESS_RULES_VERSION = 2;
+
 const host = z.string().min(1).max(255);
 const port = z.int().min(0).max(65535);
 const address = z.object({ host, port });
@@ -66,10 +69,27 @@ export type Welcome = z.infer<typeof Welcome>;
 export const Failure = z.object({ code: errorCode, message: sentence });
 export type Failure = z.infer<typeof Failure>;
 
+/**
+ * A rule of the server about what a name is resolved to. The first one that covers an address decides; where none does,
+ * the address may not be dialed.
+ */
+const AddressRule = z.object({
+  allow: z.boolean(),
+  /** `*` for all, `loopback`, `!loopback`, or a CIDR. */
+  addresses: z.string().max(50),
+  /** As its operator wrote it, for the sentence that tells of it; empty where no rule of theirs was about the address. */
+  rule: sentence,
+});
+export type AddressRule = z.infer<typeof AddressRule>;
+
+/** What fits into a message beside everything else. */
+const MAX_ADDRESS_RULES = 51;
+
 /** What a client asked for, as local needs to know it. */
 export const Open = z.object({
   command: z.enum(COMMANDS),
   destination: address,
+  addressRules: z.array(AddressRule).max(MAX_ADDRESS_RULES).optional(),
   user: z.string().max(300).optional(),
   from: host,
 });

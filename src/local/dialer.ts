@@ -19,13 +19,13 @@ export interface DialerOptions {
 
 export const createDialer =
   ({ rules, resolve, dialMs, share }: DialerOptions): Connector =>
-  async ({ destination }, signal) => {
+  async ({ destination, addressRules }, signal) => {
     const { host, port } = destination;
     const target = formatAddress(destination);
     const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
     const limit = deadline(dialMs, tooLate, signal);
     try {
-      const allowed = await orAborted(allowedAddresses({ resolve, rules }, host, port), limit.signal);
+      const allowed = await orAborted(allowedAddresses({ resolve, rules }, host, port, addressRules), limit.signal);
       const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address, share);
       const stream = await dial(allowed, port, { signal: limit.signal, open });
       const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;

@@ -154,12 +154,12 @@ export class DepotLocal implements AsyncDisposable {
     return this.stop();
   }
 
-  #accept({ command, destination, user, from }: Open, incoming: IncomingStream): Promise<void> {
+  #accept({ command, destination, user, from, addressRules }: Open, incoming: IncomingStream): Promise<void> {
     if (this.#draining) {
-      incoming.answer(new DepotError('stopped', 'this local is about to stop'));
+      incoming.answer(new DepotError('local-away', 'this local is about to stop'));
       return Promise.resolve();
     }
-    return this.#streams.carry({ command, destination, user, from }, incoming);
+    return this.#streams.carry({ command, destination, user, from, addressRules }, incoming);
   }
 
   #streamEnd(stream: StreamEnd): void {

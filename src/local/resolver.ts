@@ -29,8 +29,13 @@ const within = async <T>(work: Promise<T>, host: string, dialMs: number, signal:
 /** One address of a name. IPv4 where there is one: a client cannot say which family it wants, and IPv4 suits them all. */
 export const createResolver =
   (options: ResolverOptions): Connector =>
-  async ({ destination: { host } }, signal) => {
-    const allowed = await within(allowedAddresses(options, host, undefined), host, options.dialMs, signal);
+  async ({ destination: { host }, addressRules }, signal) => {
+    const allowed = await within(
+      allowedAddresses(options, host, undefined, addressRules),
+      host,
+      options.dialMs,
+      signal,
+    );
     return { kind: 'answer', bound: { host: allowed.find(isIPv4) ?? allowed[0] ?? host, port: 0 } };
   };
 

@@ -1,6 +1,7 @@
 // The one idea that holds depot together: something that turns a request into a connection.
 // Entry calls one; the router with its tunnels is one, rules with the dialer are one.
 
+import type { AddressRule } from '../link/messages.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -13,6 +14,8 @@ export interface Request {
   readonly user: string | undefined;
   /** The client's IP address. */
   readonly from: string;
+  /** In local: what the server's rules say of the addresses that the destination may turn out to have. */
+  readonly addressRules?: readonly AddressRule[] | undefined;
 }
 
 /** What came of it, by what there is to carry. */

@@ -17,6 +17,11 @@ export class TunnelSet {
     return this.#tunnels.size;
   }
 
+  /** Streams on all of them. */
+  get streams(): number {
+    return this.#tunnels.values().reduce((sum, { streams }) => sum + streams, 0);
+  }
+
   get counts(): { readonly idle: number; readonly busy: number } {
     const idle = this.idle().length;
     return { idle, busy: this.#tunnels.size - idle };

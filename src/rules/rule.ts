@@ -68,6 +68,9 @@ export const parseRule = (text: string): Rule => {
   return { text, ports: parsePorts(text, ports), host: parseHost(text, host) };
 };
 
+/** Whether the rule names no ports, or all of them. */
+export const coversEveryPort = ({ ports }: Rule): boolean => ports.some(([from, to]) => from <= 1 && to === 65535);
+
 /** `port` undefined stands for any port at all. */
 export const coversPort = ({ ports }: Rule, port: number | undefined): boolean =>
   port === undefined || ports.some(([from, to]) => port >= from && port <= to);

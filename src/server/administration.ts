@@ -2,12 +2,16 @@
 // a running server is told through the hooks.
 
 import { randomBytes } from 'node:crypto';
-import { DepotError } from '../errors.ts';
+import { z } from 'zod';
+import { DepotError, messageOf } from '../errors.ts';
 import { formatJoinLink, type JoiningRole } from '../link/join-link.ts';
 import { localName, userName } from '../link/messages.ts';
 import { digestOfSecret } from '../net/identity.ts';
-import type { Store, StoredClient, StoredLocal } from '../store/store.ts';
-import type { Administration, Invitation, UserInfo } from '../watch/admin-api.ts';
+import { type LimitsChange, NO_LIMITS, UserLimits } from '../rules/limits.ts';
+import { parseNetwork } from '../rules/network.ts';
+import { parseOrderedRule } from '../rules/ordered.ts';
+import type { Store, StoredClient, StoredLocal, StoredUser } from '../store/store.ts';
+import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
 import { deviceTitle } from './clients.ts';
 import { generatePassword, hashPassword } from './passwords.ts';
 
@@ -16,6 +20,11 @@ export interface StoreAdministrationOptions {
   /** Where a new local finds the server, and by which key it knows it. */
   readonly linkTarget: { readonly host: string; readonly port: number; readonly fingerprint: string };
   readonly invitationMs: number;
+  /** Names that no local can have. */
+  readonly groups: ReadonlyMap<string, unknown>;
+  /** What a user has used this month; default what the store knows. */
+  readonly usedBytes?: (name: string) => number;
+  readonly onUserChanged?: (name: string, rulesChanged: boolean) => void;
   readonly onUserRemoved?: (name: string) => void;
   readonly onLocalRevoked?: (name: string) => void;
   /** Called with USER/DEVICE. */
@@ -47,6 +56,22 @@ const checkPassword = (password: string): void => {
   }
 };
 
+/** Throws `invalid-argument` where a rule or a network cannot be read. */
+const changed = (limits: UserLimits, change: LimitsChange): UserLimits => {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  const result = UserLimits.safeParse({ ...limits, ...Object.fromEntries(given) });
+  if (!result.success) throw new DepotError('invalid-argument', z.prettifyError(result.error));
+  const { rules, from } = result.data;
+  try {
+    rules.forEach(parseOrderedRule);
+  } catch (cause) {
+    throw new DepotError('invalid-argument', messageOf(cause), { cause });
+  }
+  const place = from.find((text) => parseNetwork(text) === undefined);
+  if (place === undefined) return result.data;
+  throw new DepotError('invalid-argument', `"${place}" is no address and no network, such as 203.0.113.0/24.`);
+};
+
 const noUser = (name: string): DepotError =>
   new DepotError('not-found', `There is no user ${name}. \`depot user list\` shows who there is.`);
 
@@ -59,6 +84,8 @@ export class StoreAdministration implements Administration {
 
   async invite(name: string): Promise<Invitation> {
     checkLocalName(name);
+    if (this.#options.groups.has(name))
+      throw new DepotError('conflict', `${name} is a group of locals. Choose another name.`);
     return this.#invite('local', name);
   }
 
@@ -76,23 +103,44 @@ export class StoreAdministration implements Administration {
   }
 
   async users(): Promise<readonly UserInfo[]> {
-    return this.#options.store.users().map(({ name, locals, createdAt }) => ({ name, locals, createdAt }));
+    return this.#options.store.users().map((user) => this.#info(user));
+  }
+
+  async user(name: string): Promise<UserInfo> {
+    const user = this.#options.store.user(name);
+    if (user === undefined) throw noUser(name);
+    return this.#info(user);
+  }
+
+  #info({ name, locals, createdAt, limits }: StoredUser): UserInfo {
+    const { store, usedBytes = (user) => store.usedBytes(user, new Date().toISOString().slice(0, 7)) } = this.#options;
+    return { name, locals, createdAt, ...limits, usedBytes: usedBytes(name) };
   }
 
   async addUser({
     name,
     password = generatePassword(),
-    locals,
-  }: {
-    name: string;
-    password?: string | undefined;
-    locals: readonly string[];
-  }): Promise<{ password: string }> {
+    locals = [],
+    ...change
+  }: NewUser): Promise<{ password: string }> {
     checkUserName(name);
     checkPassword(password);
     locals.forEach(checkLocalName);
-    this.#options.store.addUser({ name, passwordHash: await hashPassword(password), locals, createdAt: Date.now() });
+    const limits = changed(NO_LIMITS, change);
+    const passwordHash = await hashPassword(password);
+    this.#options.store.addUser({ name, passwordHash, locals, createdAt: Date.now(), limits });
     return { password };
+  }
+
+  async setUser(name: string, { locals, ...change }: UserChange): Promise<UserInfo> {
+    const { store, onUserChanged } = this.#options;
+    const user = store.user(name);
+    if (user === undefined) throw noUser(name);
+    locals?.forEach(checkLocalName);
+    const limits = changed(user.limits, change);
+    store.setUser(name, locals ?? user.locals, limits);
+    onUserChanged?.(name, limits.rules.join('\n') !== user.limits.rules.join('\n'));
+    return this.user(name);
   }
 
   async setPassword(name: string, password = generatePassword()): Promise<{ password: string }> {

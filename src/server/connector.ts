@@ -1,29 +1,25 @@
 // The server's Connector: finds the local that a request is for, asks it, and passes on what it said.
 
-import { DepotError } from '../errors.ts';
+import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Connection, Connector, Request } from '../net/connector.ts';
 import { deadline } from '../net/dial.ts';
-import { type Address, isLoopbackHost } from '../socks/address.ts';
-import type { Store } from '../store/store.ts';
+import { isLoopbackHost } from '../socks/address.ts';
+import type { Candidate, Decision } from './decide.ts';
+import type { Gate } from './gate.ts';
 import type { Registry } from './registry.ts';
-import { type Route, route, splitUser } from './router.ts';
-import type { Session } from './session.ts';
-
 import { VirtualAddresses } from './virtual-addresses.ts';
 
 export interface ServerConnectorOptions {
-  readonly store: Store;
   readonly registry: Registry;
+  readonly gate: Gate;
+  readonly log: Log;
   /** How long a local may take to answer, in milliseconds. */
   readonly openMs: number;
 }
 
-interface Chosen {
-  readonly session: Session;
-  readonly destination: Address;
-  /** The user without the route that its name may carry. */
-  readonly user: string | undefined;
-}
+/** The local, or the way to it, is gone; the app was not reached. What else fails would fail elsewhere too, or has been tried. */
+const GONE: ReadonlySet<ErrorCode> = new Set(['local-away', 'local-lost', 'connection-lost', 'timed-out']);
 
 export class ServerConnector {
   readonly #options: ServerConnectorOptions;
@@ -38,62 +34,65 @@ export class ServerConnector {
     if (name !== undefined && asked.command === 'resolve-ptr')
       return { kind: 'answer', bound: { host: name, port: 0 } };
     const request = name === undefined ? asked : { ...asked, destination: { ...asked.destination, host: name } };
-    const connection = await this.#ask(this.#choose(request), request, signal);
+    const connection = await this.#askInTurn(this.#options.gate.decideStarted(request), request, signal);
     return request.command === 'resolve' ? this.#usable(connection, request) : connection;
   };
 
+  /** Asks one candidate after the other, as long as those before turn out to be gone. */
+  async #askInTurn(decision: Decision, request: Request, signal: AbortSignal): Promise<Connection> {
+    const { candidates, code = 'not-allowed', reason } = decision;
+    let failure = new DepotError(code, reason);
+    for (const [index, candidate] of candidates.entries()) {
+      try {
+        return await this.#ask(candidate, decision, request, signal);
+      } catch (error) {
+        failure = asDepotError(error, 'internal');
+        const next = candidates[index + 1];
+        if (next === undefined || signal.aborted || !GONE.has(failure.code)) throw failure;
+        this.#options.log.warn(
+          { event: 'fail-over', from: candidate.local, to: next.local, code: failure.code },
+          `asking local ${next.local} instead of ${candidate.local}: ${failure.message}`,
+        );
+      }
+    }
+    throw failure;
+  }
+
   async #ask(
-    { session, destination, user }: Chosen,
+    { local, addressRules }: Candidate,
+    { destination, user }: Decision,
     { command, from }: Request,
     signal: AbortSignal,
   ): Promise<Connection> {
-    const { openMs } = this.#options;
-    const { name } = session.peer;
-    const tooLate = (): DepotError => new DepotError('timed-out', `local ${name} did not answer in ${openMs / 1000} s`);
+    const { registry, gate, openMs } = this.#options;
+    const session = registry.get(local);
+    if (session === undefined) throw new DepotError('local-away', `local ${local} is not connected`);
+    const tooLate = (): DepotError =>
+      new DepotError('timed-out', `local ${local} did not answer in ${openMs / 1000} s`);
     const limit = deadline(openMs, tooLate, signal);
+    const open = {
+      command,
+      destination,
+      user,
+      from,
+      ...(addressRules.length > 0 && { addressRules: [...addressRules] }),
+    };
     try {
-      return { ...(await session.open({ command, destination, user, from }, limit.signal)), local: name };
+      const connection = await session.open(open, limit.signal);
+      if (connection.kind === 'answer') return { ...connection, local };
+      return { ...connection, stream: gate.shape(connection.stream, user, local), local };
     } finally {
       limit.clear();
     }
   }
 
-  #choose({ destination, user }: Request): Chosen {
-    const names = user === undefined ? undefined : splitUser(user);
-    const chosen = this.#route(destination, user);
-    const session = this.#options.registry.get(chosen.local);
-    if (session === undefined) throw new DepotError('local-away', `local ${chosen.local} is not connected`);
-    return { destination: chosen.destination, session, user: names?.user };
-  }
-
-  #route(destination: Address, user: string | undefined): Route {
-    const { store, registry } = this.#options;
-    const names = user === undefined ? undefined : splitUser(user);
-    const known = store.localNames();
-    const stored = names && store.user(names.user);
-    if (names !== undefined && stored === undefined)
-      throw new DepotError('not-allowed', `there is no user ${names.user} any more`);
-    return route(destination, names?.local, stored?.locals ?? [], {
-      all: () => [...known],
-      known: (name) => known.has(name),
-      connected: (name) => registry.get(name) !== undefined,
-    });
-  }
-
   /** The answer to RESOLVE, where a client that connects to this address would come to the same place; else a virtual one. */
-  #usable(connection: Connection, { destination, user }: Request): Connection {
+  #usable(connection: Connection, request: Request): Connection {
     const { bound, local } = connection;
-    if (!destination.host.endsWith('.depot')) return connection;
-    if (!isLoopbackHost(bound.host) && this.#leadsTo(bound, user) === local) return connection;
-    return { ...connection, bound: { host: this.#virtual.addressOf(destination.host), port: 0 } };
-  }
-
-  #leadsTo(address: Address, user: string | undefined): string | undefined {
-    try {
-      return this.#route(address, user).local;
-    } catch (error) {
-      if (error instanceof DepotError) return undefined;
-      throw error;
-    }
+    const { host } = request.destination;
+    if (!host.endsWith('.depot')) return connection;
+    const { candidates } = this.#options.gate.decideStarted({ ...request, destination: bound });
+    if (!isLoopbackHost(bound.host) && candidates[0]?.local === local) return connection;
+    return { ...connection, bound: { host: this.#virtual.addressOf(host), port: 0 } };
   }
 }

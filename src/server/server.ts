@@ -7,6 +7,7 @@ import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
 import { FairShare } from '../net/fair-share.ts';
+import type { Request } from '../net/connector.ts';
 import { Listener } from '../net/listener.ts';
 import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
@@ -21,10 +22,11 @@ import { beginAnew, type FirstStart, StoreAdministration } from './administratio
 import { Admission } from './admission.ts';
 import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
+import type { Decision } from './decide.ts';
+import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
 import { LinkDoor } from './link-door.ts';
 import { Registry } from './registry.ts';
-import { splitUser } from './router.ts';
 import type { Session } from './session.ts';
 import { advertisedHost, isGuessed, openServerState, type ServerOptions, type ServerState } from './state.ts';
 import { statusOfLocals } from './status.ts';
@@ -51,6 +53,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
   readonly #clients: Clients;
+  readonly #gate: Gate;
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
@@ -68,9 +71,29 @@ export class DepotServer implements AsyncDisposable {
       onUp: (session) => this.#localUp(session),
       onDown: (session, error) => this.#localDown(session, error),
     });
-    const connector = new ServerConnector({ store, registry: this.#registry, openMs: config.openMs });
+    this.#gate = new Gate({
+      store,
+      registry: this.#registry,
+      log,
+      streams: () => this.#streams,
+      rules: state.rules,
+      groups: state.groups,
+      rates: {
+        stream: config.streamRateBytes ?? null,
+        local: (name) => config.localRates[name] ?? config.localRateBytes ?? null,
+      },
+    });
+    const connector = new ServerConnector({
+      registry: this.#registry,
+      gate: this.#gate,
+      log,
+      openMs: config.openMs,
+    });
     this.#streams = new Streams(connector.connect, {
-      onStart: (stream) => this.events.emit('streamStart', stream),
+      onStart: (stream) => {
+        this.#gate.started(stream);
+        this.events.emit('streamStart', stream);
+      },
       onEnd: (stream) => this.#streamEnd(stream),
     });
     const share = this.#share;
@@ -89,6 +112,7 @@ export class DepotServer implements AsyncDisposable {
     const admission = new Admission({
       joining: new Joining({
         store,
+        groups: state.groups,
         log,
         onRenamed: (from, to) =>
           this.#registry.end(from, new DepotError('replaced', `local ${from} is called ${to} now`)),
@@ -197,7 +221,13 @@ export class DepotServer implements AsyncDisposable {
       store,
       invitationMs: config.invitationMs,
       linkTarget: { ...target, fingerprint: identity.fingerprint },
-      onUserRemoved: (name) => this.#endStreamsOf(name),
+      groups: this.#state.groups,
+      usedBytes: (name) => this.#gate.usedBytes(name),
+      onUserChanged: (name, rulesChanged) => this.#gate.userChanged(name, rulesChanged),
+      onUserRemoved: (name) => {
+        this.#clients.endOf(name, new DepotError('revoked', `user ${name} was removed`));
+        this.#gate.userRemoved(name);
+      },
       onClientRevoked: (title) => this.#clients.end(title, new DepotError('revoked', `client ${title} was revoked`)),
       onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
     });
@@ -255,6 +285,11 @@ export class DepotServer implements AsyncDisposable {
     };
   }
 
+  /** What would become of a request, and why: every step up to the first refusal. */
+  decide(request: Pick<Request, 'command' | 'destination' | 'user' | 'from'>): Decision {
+    return this.#gate.decide(request);
+  }
+
   /** Ends a stream by its number, or the session of a local (NAME) or client (USER/DEVICE). Throws `not-found`. */
   kick(id: string): void {
     const error = new DepotError('stopped', 'ended by the operator');
@@ -282,6 +317,7 @@ export class DepotServer implements AsyncDisposable {
     this.#clients.drain();
     if (mayEnd) await drain(this.#streams, this.#state.config.drainMs, this.#log);
     await this.#endAll();
+    this.#gate.close();
     this.#door.close();
     this.#listeners?.control.close();
     this.#listeners?.tunnel.close();
@@ -334,15 +370,8 @@ export class DepotServer implements AsyncDisposable {
   // Streams.
 
   #streamEnd(stream: StreamEnd): void {
+    this.#gate.ended(stream);
     logStreamEnd(this.#log, stream);
     this.events.emit('streamEnd', stream);
-  }
-
-  #endStreamsOf(name: string): void {
-    const error = new DepotError('not-allowed', `user ${name} was removed`);
-    this.#clients.endOf(name, new DepotError('revoked', error.message));
-    for (const { id, user } of this.#streams.snapshots()) {
-      if (user !== undefined && splitUser(user).user === name) this.#streams.end(id, error);
-    }
   }
 }

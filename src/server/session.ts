@@ -2,7 +2,7 @@
 
 import { DepotError } from '../errors.ts';
 import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
-import { errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
+import { ADDRESS_RULES_VERSION, errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
 import type { Connection } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
@@ -51,13 +51,18 @@ export class Session implements FrameSink {
     return this.#control.roundTripMs;
   }
 
-  /** Asks for a stream. Rejects with what local said, or with `command-unsupported` where it is too old to know the command. */
+  /** Asks for a stream. Rejects with what local said, or with `command-unsupported` or `not-allowed` where it is too old to do it. */
   async open(open: Open, signal: AbortSignal): Promise<Connection> {
     const { name, version, software } = this.peer;
     if (version < versionOf(open.command))
       throw new DepotError(
         'command-unsupported',
         `local ${name} (${software}) is too old for ${open.command}; upgrade it`,
+      );
+    if (open.addressRules !== undefined && version < ADDRESS_RULES_VERSION)
+      throw new DepotError(
+        'not-allowed',
+        `local ${name} (${software}) is too old to check rules on the address of ${open.destination.host}; upgrade it`,
       );
     return this.pool.open(open, signal);
   }

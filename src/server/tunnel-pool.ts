@@ -61,6 +61,11 @@ export class TunnelPool {
     return this.#tunnels.counts;
   }
 
+  /** Streams that run now, and those that begin. */
+  get streams(): number {
+    return this.#tunnels.streams;
+  }
+
   /** Opens a stream, on the best tunnel there is, or on one that local brings for it. */
   async open(open: Open, signal: AbortSignal): Promise<Connection> {
     for (;;) {

@@ -1,8 +1,9 @@
-// What the server remembers over restarts, in SQLite: users, locals, invitations. Only hashes of secrets are in here.
+// What the server remembers over restarts, in SQLite: users, locals, invitations, usage. Only hashes of secrets are in here.
 
 import { chmodSync, existsSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
 import { DepotError, messageOf } from '../errors.ts';
+import { NO_LIMITS, UserLimits } from '../rules/limits.ts';
 
 export interface StoredUser {
   readonly name: string;
@@ -12,6 +13,7 @@ export interface StoredUser {
   readonly locals: readonly string[];
   /** Milliseconds since 1970. */
   readonly createdAt: number;
+  readonly limits: UserLimits;
 }
 
 export interface StoredLocal {
@@ -42,7 +44,7 @@ export type InvitationTaken =
   | { readonly kind: 'used' | 'expired' | 'unknown' | 'for-other-role' };
 
 /** One step per schema version, in order. A step that was released is never changed. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE users (
      name TEXT PRIMARY KEY, password_hash TEXT NOT NULL, created_at INTEGER NOT NULL
    ) STRICT;
@@ -63,6 +65,11 @@ const MIGRATIONS: readonly string[] = [
      PRIMARY KEY (user, device)
    ) STRICT;
    ALTER TABLE invitations ADD COLUMN role TEXT NOT NULL DEFAULT 'local';`,
+  `ALTER TABLE users ADD COLUMN limits TEXT NOT NULL DEFAULT '{}';
+   CREATE TABLE usage (
+     user TEXT NOT NULL REFERENCES users (name) ON DELETE CASCADE, month TEXT NOT NULL, bytes INTEGER NOT NULL,
+     PRIMARY KEY (user, month)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A used or expired invitation is remembered this long, so that it can be refused by name. */
@@ -169,11 +176,18 @@ export class Store implements Disposable {
       passwordHash: String(row['password_hash']),
       locals: locals.map(({ local }) => String(local)),
       createdAt: Number(row['created_at']),
+      limits: UserLimits.parse({ ...NO_LIMITS, ...JSON.parse(String(row['limits'])) }),
     };
   }
 
   /** Throws `conflict` where the name is taken. */
-  addUser({ name, passwordHash, locals, createdAt }: StoredUser): void {
+  addUser({
+    name,
+    passwordHash,
+    locals,
+    createdAt,
+    limits = NO_LIMITS,
+  }: Omit<StoredUser, 'limits'> & { readonly limits?: UserLimits }): void {
     if (this.user(name) !== undefined) {
       throw new DepotError(
         'conflict',
@@ -181,13 +195,28 @@ export class Store implements Disposable {
       );
     }
     this.#transaction(() => {
-      this.#sql('INSERT INTO users (name, password_hash, created_at) VALUES (?, ?, ?)').run(
+      this.#sql('INSERT INTO users (name, password_hash, created_at, limits) VALUES (?, ?, ?, ?)').run(
         name,
         passwordHash,
         createdAt,
+        JSON.stringify(limits),
       );
-      const insert = this.#sql('INSERT INTO user_locals (user, position, local) VALUES (?, ?, ?)');
-      locals.forEach((local, position) => insert.run(name, position, local));
+      this.#setUserLocals(name, locals);
+    });
+  }
+
+  #setUserLocals(name: string, locals: readonly string[]): void {
+    this.#sql('DELETE FROM user_locals WHERE user = ?').run(name);
+    const insert = this.#sql('INSERT INTO user_locals (user, position, local) VALUES (?, ?, ?)');
+    locals.forEach((local, position) => insert.run(name, position, local));
+  }
+
+  /** The user is taken to exist. */
+  setUser(name: string, locals: readonly string[], limits: UserLimits): void {
+    this.#userCache.delete(name);
+    this.#transaction(() => {
+      this.#sql('UPDATE users SET limits = ? WHERE name = ?').run(JSON.stringify(limits), name);
+      this.#setUserLocals(name, locals);
     });
   }
 
@@ -203,6 +232,24 @@ export class Store implements Disposable {
     return this.#transaction(() => {
       this.#sql("DELETE FROM invitations WHERE role = 'client' AND name = ?").run(name);
       return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
+    });
+  }
+
+  // Usage.
+
+  /** Bytes of a user in a month (`2026-11`). */
+  usedBytes(user: string, month: string): number {
+    return Number(this.#sql('SELECT bytes FROM usage WHERE user = ? AND month = ?').get(user, month)?.['bytes'] ?? 0);
+  }
+
+  /** Adds to what users used in a month. Whoever is no user any more is left out. */
+  addUsage(month: string, bytesByUser: ReadonlyMap<string, number>): void {
+    const add = this.#sql(
+      `INSERT INTO usage (user, month, bytes) SELECT name, ?, ? FROM users WHERE name = ?
+       ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes`,
+    );
+    this.#transaction(() => {
+      for (const [user, bytes] of bytesByUser) add.run(month, bytes, user);
     });
   }
 

@@ -8,14 +8,29 @@ import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import { asDepotError, DepotError, type ErrorCode, messageOf } from '../errors.ts';
+import { LimitsChange, type UserLimits } from '../rules/limits.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Status } from './status.ts';
 
 /** A user as it is shown: without anything secret. */
-export interface UserInfo {
+export interface UserInfo extends UserLimits {
   readonly name: string;
+  /** Locals and groups in order of preference; empty for all locals. */
   readonly locals: readonly string[];
+  /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Bytes in the present month (UTC), both directions together. */
+  readonly usedBytes: number;
+}
+
+const USER_CHANGE = LimitsChange.extend({ locals: z.array(z.string()).optional() });
+/** What is left out stays as it is, or as it is by default. */
+export type UserChange = z.output<typeof USER_CHANGE>;
+
+export interface NewUser extends UserChange {
+  readonly name: string;
+  /** Made where it is missing. */
+  readonly password?: string | undefined;
 }
 
 export interface Invitation {
@@ -32,11 +47,10 @@ export interface Administration {
   inviteClient(user: string): Promise<Invitation>;
   users(): Promise<readonly UserInfo[]>;
   /** Makes a password where none is given, and returns it. */
-  addUser(user: {
-    name: string;
-    password?: string | undefined;
-    locals: readonly string[];
-  }): Promise<{ readonly password: string }>;
+  addUser(user: NewUser): Promise<{ readonly password: string }>;
+  user(name: string): Promise<UserInfo>;
+  /** Streams that the user may not have any more end at once. */
+  setUser(name: string, change: UserChange): Promise<UserInfo>;
   setPassword(name: string, password?: string): Promise<{ readonly password: string }>;
   removeUser(name: string): Promise<void>;
   locals(): Promise<readonly StoredLocal[]>;
@@ -56,11 +70,7 @@ export interface Observable {
 
 const NAME_BODY = z.object({ name: z.string() });
 const PASSWORD_BODY = z.object({ password: z.string().optional() });
-const USER_BODY = z.object({
-  name: z.string(),
-  password: z.string().optional(),
-  locals: z.array(z.string()).default([]),
-});
+const USER_BODY = USER_CHANGE.extend({ name: z.string(), password: z.string().optional() });
 
 const STATUS_BY_CODE: Partial<Record<ErrorCode, 400 | 404 | 409>> = {
   'invalid-argument': 400,
@@ -93,6 +103,10 @@ const createApp = (observable: Observable, administration: Administration | unde
   app.get('/users', async (context) => context.json(await administration.users()));
   app.post('/users', async (context) =>
     context.json(await administration.addUser(await body(context.req, USER_BODY)), 201),
+  );
+  app.get('/users/:name', async (context) => context.json(await administration.user(context.req.param('name'))));
+  app.patch('/users/:name', async (context) =>
+    context.json(await administration.setUser(context.req.param('name'), await body(context.req, USER_CHANGE))),
   );
   app.put('/users/:name/password', async (context) => {
     const { password } = await body(context.req, PASSWORD_BODY);

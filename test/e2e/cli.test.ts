@@ -7,6 +7,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createLocal, type DepotLocal } from '../../src/index.ts';
+import { NO_LIMITS } from '../../src/rules/limits.ts';
 import { App } from '../support/apps.ts';
 import { depot, type Printed, startLocal, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
@@ -145,7 +146,10 @@ for (const [when, running] of Object.entries(cases)) {
       assert.match(table, /^owner +all +/m);
       const users = JSON.parse(succeeds(await on('user', 'list', '--json'))) as Record<string, unknown>[];
       const erin = users.find(({ name }) => name === 'erin');
-      assert.deepEqual(Object.keys(erin ?? {}).sort(), ['createdAt', 'locals', 'name']);
+      assert.deepEqual(
+        Object.keys(erin ?? {}).sort(),
+        ['createdAt', ...Object.keys(NO_LIMITS), 'locals', 'name', 'usedBytes'].toSorted(),
+      );
       assert.deepEqual(erin?.['locals'], ['nas', 'office']);
     });
 

@@ -2,9 +2,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { DepotError, type ErrorCode } from '../../src/errors.ts';
-import { route, type RouteKnowledge, splitUser } from '../../src/server/router.ts';
+import { type Group, route, type RouteKnowledge, splitUser } from '../../src/server/router.ts';
 
-const knowledge = (all: readonly string[], connected: readonly string[] = all): RouteKnowledge => ({
+const knowledge = (
+  all: readonly string[],
+  connected: readonly string[] = all,
+  groups: Readonly<Record<string, Group>> = {},
+  streams: Readonly<Record<string, number>> = {},
+): RouteKnowledge => ({
+  group: (name) => groups[name],
+  streams: (name) => streams[name] ?? 0,
   all: () => all,
   known: (name) => all.includes(name),
   connected: (name) => connected.includes(name),
@@ -96,7 +103,8 @@ describe('the route of a request', () => {
       if (typeof expected === 'string') {
         assert.throws(chosen, (error) => error instanceof DepotError && error.code === expected);
       } else {
-        assert.deepEqual(chosen(), { local: expected[0], destination: { host: expected[1], port: 80 } });
+        const { locals: order, destination } = route({ host, port: 80 }, wanted, allowed, locals);
+        assert.deepEqual([order[0], destination], [expected[0], { host: expected[1], port: 80 }]);
       }
     });
   }
@@ -106,7 +114,7 @@ describe('the route of a request', () => {
   });
 
   it('never leads a user to a local that is not on the list', () => {
-    const host = fc.oneof(fc.domain(), fc.constantFrom('nas.depot', 'a.office.depot', 'lab.depot'));
+    const host = fc.oneof(fc.domain(), fc.constantFrom('nas.depot', 'a.office.depot', 'lab.depot', 'homes.depot'));
     const names = fc.constantFrom<string>('nas', 'office', 'lab');
     fc.assert(
       fc.property(
@@ -114,16 +122,71 @@ describe('the route of a request', () => {
         fc.option(names, { nil: undefined }),
         fc.uniqueArray(names, { minLength: 1 }),
         (...[to, wanted, allowed]) => {
-          let local: string;
+          let found: readonly string[];
           try {
-            ({ local } = route({ host: to, port: 1 }, wanted, allowed, knowledge(['nas', 'office', 'lab'])));
+            const groups = { homes: { locals: ['nas', 'lab'], policy: 'first' } } as const;
+            ({ locals: found } = route(
+              { host: to, port: 1 },
+              wanted,
+              allowed,
+              knowledge(['nas', 'office', 'lab'], undefined, groups),
+            ));
           } catch {
             return;
           }
-          assert.ok(allowed.includes(local));
+          assert.ok(found.length > 0 && found.every((local) => allowed.includes(local)));
         },
       ),
     );
+  });
+
+  it('tries every local of the list that is connected, in its order', () => {
+    const { locals } = route(
+      { host: 'a', port: 1 },
+      undefined,
+      ['lab', 'nas', 'office'],
+      knowledge(['nas', 'office', 'lab'], ['nas', 'lab']),
+    );
+    assert.deepEqual(locals, ['lab', 'nas']);
+  });
+
+  describe('a group', () => {
+    const groups = {
+      homes: { locals: ['nas', 'pi'], policy: 'first' },
+      labs: { locals: ['nas', 'pi', 'lab'], policy: 'least-busy' },
+    } as const;
+    const all = ['nas', 'pi', 'lab', 'office'];
+    const house = knowledge(all, all, groups, { nas: 3, pi: 0, lab: 1 });
+    const to = (host: string, wanted?: string, allowed: readonly string[] = [], locals = house): unknown => {
+      const { locals: order, group, destination } = route({ host, port: 80 }, wanted, allowed, locals);
+      return [group, destination.host, ...order];
+    };
+
+    it('is addressed like a local', () => {
+      assert.deepEqual(to('homes.depot'), ['homes', 'localhost', 'nas', 'pi']);
+      assert.deepEqual(to('printer.homes.depot'), ['homes', 'printer', 'nas', 'pi']);
+      assert.deepEqual(to('10.0.0.1', 'homes'), ['homes', '10.0.0.1', 'nas', 'pi']);
+    });
+
+    it('puts the least busy first where its policy says so', () => {
+      assert.deepEqual(to('labs.depot'), ['labs', 'localhost', 'pi', 'lab', 'nas']);
+    });
+
+    it('leaves out who is away, and is away when all are', () => {
+      assert.deepEqual(to('homes.depot', undefined, [], knowledge(all, ['pi'], groups)), ['homes', 'localhost', 'pi']);
+      assert.throws(() => to('homes.depot', undefined, [], knowledge(all, ['lab'], groups)), /group homes/);
+    });
+
+    it('gives a user those of its locals that the user may use', () => {
+      assert.deepEqual(to('homes.depot', undefined, ['pi', 'office']), ['homes', 'localhost', 'pi']);
+      assert.throws(() => to('homes.depot', undefined, ['office']), /may not use/);
+    });
+
+    it('stands for its locals in the list of a user', () => {
+      assert.deepEqual(to('a', undefined, ['labs']), [undefined, 'a', 'pi', 'lab', 'nas']);
+      assert.deepEqual(to('pi.depot', undefined, ['homes']), [undefined, 'localhost', 'pi']);
+      assert.throws(() => to('office.depot', undefined, ['homes']), /may not use/);
+    });
   });
 
   it('never asks a local for a host without a name', () => {

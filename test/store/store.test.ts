@@ -4,11 +4,13 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
 import { DepotError } from '../../src/errors.ts';
-import { Store } from '../../src/store/store.ts';
+import { NO_LIMITS } from '../../src/rules/limits.ts';
+import { MIGRATIONS, Store } from '../../src/store/store.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
-const ALICE = { name: 'alice', passwordHash: 'hash', locals: ['office', 'nas'], createdAt: 1 };
+const LIMITS = { ...NO_LIMITS, rules: ['deny *:22', 'allow *'], from: ['10.0.0.0/8'], maxStreams: 3, validUntil: 4 };
+const ALICE = { name: 'alice', passwordHash: 'hash', locals: ['office', 'nas'], createdAt: 1, limits: LIMITS };
 
 const fileIn = (t: TestContext): string => path.join(temporaryDirectory(t), 'depot.db');
 
@@ -147,6 +149,37 @@ describe('locals', () => {
   });
 });
 
+describe('usage', () => {
+  it('adds up by user and month', (t) => {
+    const store = open(t);
+    store.addUser(ALICE);
+    store.addUser({ ...ALICE, name: 'bob' });
+    store.addUsage(
+      '2026-11',
+      new Map([
+        ['alice', 5],
+        ['bob', 7],
+      ]),
+    );
+    store.addUsage('2026-11', new Map([['alice', 2 ** 45]]));
+    store.addUsage('2026-12', new Map([['alice', 1]]));
+    assert.equal(store.usedBytes('alice', '2026-11'), 2 ** 45 + 5);
+    assert.equal(store.usedBytes('alice', '2026-12'), 1);
+    assert.equal(store.usedBytes('bob', '2026-11'), 7);
+    assert.equal(store.usedBytes('bob', '2026-12'), 0);
+  });
+
+  it('ends with its user, and nobody else of the name inherits it', (t) => {
+    const store = open(t);
+    store.addUser(ALICE);
+    store.addUsage('2026-11', new Map([['alice', 5]]));
+    store.removeUser('alice');
+    store.addUsage('2026-11', new Map([['alice', 5]]));
+    store.addUser(ALICE);
+    assert.equal(store.usedBytes('alice', '2026-11'), 0);
+  });
+});
+
 describe('the database', () => {
   it('and what SQLite puts beside it can be read by its owner only', (t) => {
     const file = fileIn(t);
@@ -189,6 +222,20 @@ describe('the database', () => {
     const store = open(t, file);
     store.addUser(ALICE);
     assert.deepEqual(store.user('alice'), ALICE);
+  });
+
+  it('of the first schema keeps its users, who have no limits', (t) => {
+    const file = fileIn(t);
+    {
+      using raw = new DatabaseSync(file);
+      raw.exec(`${MIGRATIONS[0]} PRAGMA user_version = 1;
+        INSERT INTO users (name, password_hash, created_at) VALUES ('alice', 'hash', 1);
+        INSERT INTO user_locals VALUES ('alice', 0, 'office'), ('alice', 1, 'nas');`);
+    }
+    const store = open(t, file);
+    assert.deepEqual(store.user('alice'), { ...ALICE, limits: NO_LIMITS });
+    store.setUser('alice', ['nas'], LIMITS);
+    assert.deepEqual(store.user('alice'), { ...ALICE, locals: ['nas'] });
   });
 
   it('of a newer depot is refused by name and left as it is', (t) => {

@@ -16,6 +16,8 @@ import {
   type ServerOptions,
 } from '../../src/index.ts';
 
+import type { UserLimits } from '../../src/rules/limits.ts';
+
 export const LOOPBACK = '127.0.0.1';
 
 /** A directory that is gone at the end of the scope. Short: a Unix socket has to fit. */
@@ -101,8 +103,8 @@ export class Depot implements AsyncDisposable {
     return client;
   }
 
-  async addUser(name: string, locals: readonly string[] = []): Promise<Login> {
-    const { password } = await this.server.administration.addUser({ name, locals });
+  async addUser(name: string, locals: string[] = [], limits: Partial<UserLimits> = {}): Promise<Login> {
+    const { password } = await this.server.administration.addUser({ name, locals, ...limits });
     return { user: name, password };
   }
 

@@ -1,0 +1,222 @@
+// What users may do, seen by a client and in the log: each refusal is REP 2 with its reason, and streams that become
+// forbidden end.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type net from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { DepotLocal, StreamEnd } from '../../src/index.ts';
+import type { UserLimits } from '../../src/rules/limits.ts';
+import { App, collect, ending } from '../support/apps.ts';
+import { depot as depotCommand, startLocal, startNewServer, startServer } from '../support/cli.ts';
+import { Depot, LOOPBACK, type Login, tempDir } from '../support/depot.ts';
+import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { handshake, openStream } from '../support/socks-client.ts';
+
+describe('a user with limits', () => {
+  let depot: Depot & { local: DepotLocal };
+  let app: App;
+  let users = 0;
+  before(async () => {
+    const resolve = async (host: string): Promise<readonly string[]> => [host === 'printer' ? '127.0.0.2' : LOOPBACK];
+    depot = await Depot.pair({ rules: ['deny *:9'] }, { resolve });
+    app = await App.echo('0.0.0.0');
+  });
+  after(async () => {
+    await app[Symbol.asyncDispose]();
+    await depot[Symbol.asyncDispose]();
+  });
+
+  const userWith = (limits: Partial<UserLimits>): Promise<Login> => {
+    users += 1;
+    return depot.addUser(`user${users}`, ['home', 'old'], limits);
+  };
+  const target = (login: Login, host: string = LOOPBACK, port = app.port) => ({
+    socksPort: depot.socksPort,
+    login,
+    host,
+    port,
+  });
+  /** The REP, and why, as the log has it. */
+  const outcome = async (
+    login: Login,
+    host?: string,
+    port?: number,
+  ): Promise<readonly [number, string | undefined]> => {
+    const end = once(depot.server.events, 'streamEnd') as Promise<[StreamEnd]>;
+    const [wire, { reply }] = await handshake(target(login, host, port));
+    wire[Symbol.dispose]();
+    const [{ error }] = await end;
+    return [reply, error?.message];
+  };
+  const streamOf = async (login: Login, host?: string): Promise<net.Socket> => {
+    const socket = await openStream(target(login, host));
+    socket.on('error', () => undefined);
+    return socket;
+  };
+
+  test('is refused by its rule, which is named', async () => {
+    const login = await userWith({ rules: [`deny home.depot:${app.port}`] });
+    const [reply, reason] = await outcome(login);
+    assert.equal(reply, 2);
+    assert.match(reason ?? '', /refused by the rule "deny home\.depot:\d+"/);
+  });
+
+  test('is refused by a rule for everybody', async () => {
+    const [reply, reason] = await outcome(depot.login, LOOPBACK, 9);
+    assert.equal(reply, 2);
+    assert.match(reason ?? '', /"deny \*:9"/);
+  });
+
+  test('cannot get around a rule about an address by a name, for local checks what the name leads to', async () => {
+    const login = await userWith({ rules: ['deny 127.0.0.2', 'allow *'] });
+    const [reply, reason] = await outcome(login, 'printer.home.depot');
+    assert.equal(reply, 2);
+    assert.match(reason ?? '', /127\.0\.0\.2 is refused by the rule "deny 127\.0\.0\.2"/);
+    const [other] = await outcome(login, 'elsewhere.home.depot');
+    assert.equal(other, 0);
+  });
+
+  test('gets no name at all through a local that is too old to check its address', async () => {
+    const { link } = await depot.server.administration.invite('old');
+    using local = await LinkClient.connect(depot.server.address.controlPort, newIdentity());
+    local.send(Type.hello, 0, controlHello(invitationOf(link), [1]));
+    await local.next(Type.welcome);
+    const [reply, reason] = await outcome(await userWith({ rules: ['deny 127.0.0.2'] }), 'printer.old.depot');
+    assert.equal(reply, 2);
+    assert.match(reason ?? '', /old .*is too old to check rules on the address of printer/);
+  });
+
+  test('is refused from elsewhere, and after its time', async () => {
+    const [from, fromReason] = await outcome(await userWith({ from: ['203.0.113.0/24'] }));
+    assert.match(`${from} ${fromReason}`, /^2 user \w+ may not come from 127\.0\.0\.1, only from 203\.0\.113\.0\/24/);
+    const [until, untilReason] = await outcome(await userWith({ validUntil: Date.UTC(2020, 0) }));
+    assert.match(`${until} ${untilReason}`, /^2 user \w+ was valid until 2020-01-01/);
+  });
+
+  test('has so many streams at once, and another one when one has ended', async () => {
+    const login = await userWith({ maxStreams: 1 });
+    const first = await streamOf(login);
+    const [reply, reason] = await outcome(login);
+    assert.match(`${reply} ${reason}`, /^2 user \w+ has 1 streams, and may have 1 at once/);
+    const end = once(depot.server.events, 'streamEnd');
+    first.destroy();
+    await end;
+    (await streamOf(login)).destroy();
+  });
+
+  test('loses its streams when its bytes of the month are used up, and gets no new one', async () => {
+    const login = await userWith({ monthlyBytes: 1000 });
+    const stream = await streamOf(login);
+    const ended = once(depot.server.events, 'streamEnd') as Promise<[StreamEnd]>;
+    stream.write(Buffer.alloc(600));
+    assert.equal(await ending(stream), 'rst');
+    const [{ error }] = await ended;
+    assert.equal(error?.code, 'quota-exceeded');
+    const [reply, reason] = await outcome(login);
+    assert.match(`${reply} ${reason}`, /^2 user \w+ has used its 1000 bytes of this month/);
+    const { usedBytes } = await depot.server.administration.user(login.user);
+    assert.equal(usedBytes, 1200);
+  });
+
+  const CHANGES: readonly (readonly [what: string, change: Partial<UserLimits> & { locals?: string[] }])[] = [
+    ['a rule', { rules: ['deny localhost'] }],
+    ['its networks', { from: ['203.0.113.0/24'] }],
+    ['its last day', { validUntil: Date.UTC(2020, 0) }],
+    ['its locals', { locals: ['another'] }],
+  ];
+  for (const [what, change] of CHANGES) {
+    test(`loses a running stream that ${what} forbids from now on`, async () => {
+      const login = await userWith({});
+      const stream = await streamOf(login);
+      const ended = once(depot.server.events, 'streamEnd') as Promise<[StreamEnd]>;
+      await depot.server.administration.setUser(login.user, change);
+      assert.equal(await ending(stream), 'rst');
+      const [{ error, user }] = await ended;
+      assert.deepEqual([user, error?.code], [login.user, 'not-allowed']);
+    });
+  }
+
+  test('keeps a running stream that stays allowed, and of too many the oldest', async () => {
+    const login = await userWith({});
+    const [old, young] = [await streamOf(login), await streamOf(login)];
+    await depot.server.administration.setUser(login.user, { maxStreams: 1, rules: ['allow localhost'] });
+    assert.equal(await ending(young), 'rst');
+    old.write('still there');
+    const answer = once(old, 'data') as Promise<[Buffer]>;
+    old.resume();
+    const [text] = await answer;
+    assert.equal(text.toString(), 'still there');
+    old.destroy();
+  });
+
+  test('gets no more than its rate, over all of its streams', async () => {
+    const rateBytes = 400_000;
+    const login = await userWith({ rateBytes });
+    const streams = [await streamOf(login), await streamOf(login)];
+    const began = performance.now();
+    let bytes = 0;
+    const enough = Promise.withResolvers<void>();
+    for (const stream of streams) {
+      stream.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes >= rateBytes / 2) enough.resolve();
+      });
+      stream.resume();
+      stream.write(Buffer.alloc(rateBytes));
+    }
+    await enough.promise;
+    const seconds = (performance.now() - began) / 1000;
+    for (const stream of streams) stream.destroy();
+    // Never more than the rate and its burst of 50 ms, twice: on the way up, and on the way back.
+    assert.ok(bytes <= rateBytes * (seconds + 0.1) + 1000, `${bytes} bytes in ${seconds} s`);
+  });
+});
+
+test('what a user has used outlives kill -9, up to the last seconds', async () => {
+  using serverHome = tempDir();
+  using localHome = tempDir();
+  await using app = await App.echo();
+  const [first, { login, link, socksPort, controlPort }] = await startNewServer(serverHome.path);
+  await using server = first;
+  await using local = await startLocal(localHome.path, link);
+  const shown = async (): Promise<{ usedBytes: number; rateBytes: number }> => {
+    const { stdout } = await depotCommand(['user', 'show', login.user, '--home', serverHome.path, '--json']);
+    return JSON.parse(stdout) as { usedBytes: number; rateBytes: number };
+  };
+  for (const change of [
+    [
+      '--rate',
+      '1k',
+      '--monthly',
+      '1KiB',
+      '--deny',
+      '*:22',
+      '--allow',
+      '*:80',
+      '--until',
+      '2001-01-01',
+      '--max-streams',
+      '1',
+    ],
+    ['--rate', '10M', '--monthly', 'none', '--no-rules', '--until', 'none', '--max-streams', 'none'],
+  ]) {
+    const set = await depotCommand(['user', 'set', login.user, '--home', serverHome.path, ...change]);
+    assert.deepEqual([set.code, set.stdout, set.stderr], [0, '', '']);
+  }
+  const socket = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+  socket.end(Buffer.alloc(100_000));
+  assert.equal((await collect(socket)).length, 100_000);
+  while ((await shown()).usedBytes < 200_000);
+  await server.stop('SIGKILL');
+  assert.deepEqual(await shown().then(({ usedBytes, rateBytes }) => [usedBytes, rateBytes]), [200_000, 10_000_000]);
+  await using again = await startServer(
+    serverHome.path,
+    '--socks-port',
+    String(socksPort),
+    '--control-port',
+    String(controlPort),
+  );
+  assert.ok(again.pid > 0 && local.pid > 0);
+  assert.equal((await shown()).usedBytes, 200_000);
+});
