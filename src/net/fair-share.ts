@@ -1,31 +1,61 @@
-// How much one socket may be read per turn of the event loop, so that a turn stays short however many are busy:
-// beside eight bulk streams a keystroke waits for eight small reads, not for eight large ones.
+// Who may read next, so that a turn of the event loop stays short however many sockets are busy: beside eight bulk
+// streams a keystroke waits for a few reads, not for all of theirs. Large reads stay large: rather than a little of
+// each socket in every turn, a few of them have their whole share, and then it is the others' turn.
 
 /** What all sockets together may read in one turn: some 250 µs of work. */
-const TURN_BYTES = 256 * 1024;
+const TURN_BYTES = 384 * 1024;
 /** Below this, the cost of the calls outweighs what waits. */
-const LEAST_BYTES = 32 * 1024;
+const LEAST_BYTES = 128 * 1024;
+/** Who reads no more than this at a time is not what others wait for. */
+const QUIET_BYTES = 8 * 1024;
 
 /** Shared by everything that reads in one process. */
 export class FairShare {
-  #reads = 0;
-  #readsBefore = 1;
+  readonly #waiting: (() => void)[] = [];
+  #leftBytes = TURN_BYTES;
+  #asked = 0;
+  #askedBefore = 1;
   #scheduled = false;
 
-  /** The share of one socket, in bytes, by how many were read in the turn before. */
+  /** How much one socket may read at once, by how many asked lately. */
   get bytes(): number {
-    return Math.max(LEAST_BYTES, Math.floor(TURN_BYTES / Math.max(1, this.#readsBefore, this.#reads)));
+    return Math.max(LEAST_BYTES, Math.floor(TURN_BYTES / Math.max(1, this.#askedBefore, this.#asked)));
   }
 
-  /** One more socket is read in this turn. */
-  count(): void {
-    this.#reads += 1;
+  /** Calls `resume` when whoever has just read so many bytes may read on: at once, while this turn has room. */
+  admit(bytes: number, resume: () => void): void {
+    if (bytes <= QUIET_BYTES) {
+      resume();
+      return;
+    }
+    this.#asked += 1;
+    if (this.#leftBytes > 0 && this.#waiting.length === 0) {
+      this.#leftBytes -= bytes;
+      resume();
+    } else {
+      this.#waiting.push(resume);
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#readsBefore = this.#reads;
-      this.#reads = 0;
-    });
+    setImmediate(() => this.#nextTurn());
+  }
+
+  #nextTurn(): void {
+    this.#scheduled = false;
+    this.#askedBefore = this.#asked;
+    this.#asked = this.#waiting.length;
+    this.#leftBytes = TURN_BYTES;
+    const share = this.bytes;
+    while (this.#leftBytes > 0) {
+      const resume = this.#waiting.shift();
+      if (resume === undefined) return;
+      this.#leftBytes -= share;
+      resume();
+    }
+    this.#schedule();
   }
 }

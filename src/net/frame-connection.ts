@@ -13,6 +13,7 @@ import {
   writeHeader,
 } from '../link/frames.ts';
 import { FairShare } from './fair-share.ts';
+import { withHeadroom } from './headroom.ts';
 import { readTls } from './private-reads.ts';
 import { errorOf, Failure, failureOf, parseMessage } from '../link/messages.ts';
 
@@ -44,7 +45,8 @@ export class FrameConnection {
   #lastHeardMs = performance.now();
   #heartbeat: NodeJS.Timeout | undefined;
   #watchdog: NodeJS.Timeout | undefined;
-  #turnBytes = 0;
+  /** Since it was last our turn. */
+  #readBytes = 0;
   #yielding = false;
   #pongWaits = false;
   #pings = 0;
@@ -118,6 +120,12 @@ export class FrameConnection {
     const done = (error?: Error | null): void => {
       if (!error) sent();
     };
+    const whole = withHeadroom(bytes);
+    if (whole !== undefined) {
+      writeHeader(whole, FrameType.data, bytes.length, stream);
+      this.socket.write(whole, done);
+      return;
+    }
     const small = bytes.length <= COPY_BYTES;
     const head = Buffer.allocUnsafe(small ? HEADER_BYTES + bytes.length : HEADER_BYTES);
     writeHeader(head, FrameType.data, bytes.length, stream);
@@ -162,23 +170,26 @@ export class FrameConnection {
       this.close(asDepotError(error, 'internal'));
       return;
     }
-    this.#turnBytes += bytes.length;
+    this.#readBytes += bytes.length;
     this.#yieldAfterFairShare();
   }
 
-  /** Node reads from one socket as long as there is something; the others wait. So we stop after a fair share. */
+  /**
+   * Node reads from one socket as long as there is something; the others wait. So we stop after a fair share.
+   * TLS delivers what it has decrypted even then.
+   */
   #yieldAfterFairShare(): void {
-    if (!this.#yielding) {
-      this.#yielding = true;
-      this.#share.count();
-      setImmediate(() => {
-        this.#yielding = false;
-        this.#turnBytes = 0;
-        if (this.socket.isPaused()) this.socket.resume();
-      });
-    }
-    if (this.#turnBytes >= this.#share.bytes) this.socket.pause();
+    if (this.#yielding || this.#readBytes < this.#share.bytes) return;
+    this.#yielding = true;
+    this.socket.pause();
+    this.#share.admit(this.#readBytes, this.#readOn);
   }
+
+  readonly #readOn = (): void => {
+    this.#yielding = false;
+    this.#readBytes = 0;
+    this.socket.resume();
+  };
 
   #onFrame(type: FrameType, stream: number, payload: Uint8Array): void {
     if (this.#error !== undefined) return;

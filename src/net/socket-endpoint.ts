@@ -3,16 +3,21 @@
 
 import net from 'node:net';
 import { DepotError, errnoOf } from '../errors.ts';
+import { MAX_DATA_BYTES } from '../link/frames.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 import { FairShare } from './fair-share.ts';
+import { allocateWithHeadroom } from './headroom.ts';
 import { acceptWithOnread } from './private-reads.ts';
 
 /** Idle and small streams all read into this one buffer; what came is copied out before the callback returns. */
 const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
 /** A stream that fills the scratch buffer gets a buffer of its own, and nothing is copied any more. */
-const OWN_BUFFER_BYTES = 256 * 1024 - 8;
+const OWN_BUFFER_BYTES = MAX_DATA_BYTES;
 /** So many reads below a quarter of the scratch buffer in a row give the own buffer back. */
 const SMALL_READS = 32;
+
+/** Up to here Node hands out memory from its pool. */
+const POOLED_BYTES = 4 * 1024;
 
 const KEEP_ALIVE_MS = 60_000;
 
@@ -26,6 +31,8 @@ export class SocketEndpoint implements Endpoint {
   #ownBuffer: Buffer | undefined;
   #fullReads = 0;
   #smallReads = 0;
+  /** How much came last. */
+  #readBytes = 0;
   #resetByUs = false;
   #error: Error | undefined;
 
@@ -103,20 +110,25 @@ export class SocketEndpoint implements Endpoint {
     }
     this.#fullReads = length === SCRATCH.length ? this.#fullReads + 1 : 0;
     if (this.#fullReads === 2) {
-      this.#ownBuffer = Buffer.allocUnsafeSlow(OWN_BUFFER_BYTES);
+      this.#ownBuffer = allocateWithHeadroom(OWN_BUFFER_BYTES);
       this.#fullReads = 0;
       this.#smallReads = 0;
     }
-    return Buffer.from(SCRATCH.subarray(0, length));
+    if (length < POOLED_BYTES) return Buffer.from(SCRATCH.subarray(0, length));
+    const copy = allocateWithHeadroom(length);
+    SCRATCH.copy(copy, 0, 0, length);
+    return copy;
   }
 
   #deliver(bytes: Uint8Array): void {
-    this.#share.count();
+    this.#readBytes = bytes.length;
     this.socket.pause();
     this.#sink?.write([bytes], this.#taken);
   }
 
-  readonly #taken = (): void => {
+  readonly #taken = (): void => this.#share.admit(this.#readBytes, this.#resume);
+
+  readonly #resume = (): void => {
     this.socket.resume();
   };
 

@@ -1,7 +1,7 @@
 // Who a client is: checks names and passwords, remembers for a while which were right (a browser that opens fifty
 // connections pays once), and slows down whoever guesses.
 
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash as digest, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticate } from '../entry/options.ts';
 import type { Store } from '../store/store.ts';
@@ -30,7 +30,7 @@ interface Penalty {
 
 export class Access {
   readonly #store: Store;
-  readonly #key = randomBytes(32);
+  readonly #key = randomBytes(32).toString('base64');
   /** Keyed digest of user, password and stored hash, to when it expires. Oldest first. */
   readonly #proven = new Map<string, number>();
   readonly #penalties = new Map<string, Penalty>();
@@ -108,9 +108,7 @@ export class Access {
 
   /** A new password, or a user made anew, has another hash, and so another proof. */
   #proofOf(name: string, hash: string, password: string): string {
-    return createHmac('sha256', this.#key)
-      .update(JSON.stringify([name, hash, password]))
-      .digest('base64');
+    return digest('sha256', JSON.stringify([this.#key, name, hash, password]), 'base64');
   }
 }
 
