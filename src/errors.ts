@@ -31,6 +31,7 @@ const REPLY_BY_CODE = {
   'not-allowed': Reply.notAllowed,
   'too-many-streams': Reply.notAllowed,
   'quota-exceeded': Reply.notAllowed,
+  'limit-reached': Reply.generalFailure,
   // Where a request could go.
   'no-such-local': Reply.generalFailure,
   'local-away': Reply.generalFailure,
@@ -88,6 +89,7 @@ const HTTP_BY_CODE: Readonly<Record<ErrorCode, HttpFailure>> = {
   'not-allowed': { status: 403, why: 'not allowed for this user, or by the rules of the local' },
   'too-many-streams': { status: 403, why: 'this user has as many streams as it may have at once' },
   'quota-exceeded': { status: 403, why: 'this user has used up its bytes of this month' },
+  'limit-reached': { status: 503, why: 'there are too many of these at the moment' },
   'no-such-local': { status: 502, why: 'there is no such local' },
   'local-away': { status: 503, why: 'the local is not connected' },
   'local-lost': { status: 503, why: 'the local went away' },

@@ -79,12 +79,16 @@ export class DepotClient implements AsyncDisposable {
       link,
       resolve,
       share: this.#share,
-      windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
+      windows: {
+        maxBytes: config.windowMaxBytes,
+        budget: new WindowBudget(config.windowBudgetBytes),
+        datagramBytes: config.udpQueueBytes,
+      },
       log: this.#log,
       onConnected: (connected) => this.events.emit('connected', connected),
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
-    this.#streams = new Streams(createServerConnector(this.#uplink), {
+    this.#streams = new Streams(createServerConnector(this.#uplink), config, {
       onStart: (stream) => this.events.emit('streamStart', stream),
       onEnd: (stream) => {
         logStreamEnd(this.#log, stream);
@@ -94,6 +98,7 @@ export class DepotClient implements AsyncDisposable {
     this.#door = new Door({
       share: this.#share,
       streams: this.#streams,
+      associate: { advertise: undefined, ports: undefined, queueBytes: config.udpQueueBytes },
       authenticate: () => Promise.resolve(true),
       anonymous: true,
       handshakeMs: config.handshakeMs,

@@ -12,6 +12,19 @@ const milliseconds = (what: string, byDefault: number): z.ZodDefault<z.ZodInt> =
 
 const rate = (what: string): z.ZodOptional<z.ZodInt> => z.int().min(1).optional().describe(what);
 
+const PORT_RANGE = /^(\d{1,5})-(\d{1,5})$/;
+
+/** `40000-40100` as its first and its last port. */
+export const portRangeOf = (text: string): readonly [first: number, last: number] => {
+  const [, first, last] = PORT_RANGE.exec(text) ?? [];
+  return [Number(first), Number(last)];
+};
+
+const isPortRange = (text: string): boolean => {
+  const [first, last] = portRangeOf(text);
+  return first >= 1 && first <= last && last <= 65535;
+};
+
 const MIB = 1024 * 1024;
 
 /** What both roles share. */
@@ -35,6 +48,13 @@ const shared = {
     .min(0)
     .default(256 * MIB)
     .describe('how much all grown windows may hold together'),
+  udpIdleMs: milliseconds('how long a UDP association may carry nothing before it is ended', 300_000),
+  udpQueueBytes: z
+    .int()
+    .min(1024)
+    .max(64 * MIB)
+    .default(256 * 1024)
+    .describe('how much of a UDP association may wait anywhere; what is beyond that is dropped'),
 };
 
 /** What those share who let clients in. */
@@ -91,6 +111,17 @@ export const ServerConfig = z.strictObject({
     )
     .default({})
     .describe('several locals under one name'),
+  advertiseUdp: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .describe('the IP address that clients are told to send UDP to (default: the one that they reached)'),
+  udpPorts: z
+    .string()
+    .refine((text) => isPortRange(text), 'expected ports such as 40000-40100')
+    .optional()
+    .describe('ports for UDP from clients, such as 40000-40100 (default: any)'),
+  udpAssociationsMax: z.int().min(0).default(1000).describe('how many UDP associations there may be at a time'),
+  udpAssociationsPerUserMax: z.int().min(0).default(100).describe('how many of them one user may have'),
   ...shared,
 });
 export type ServerConfig = z.output<typeof ServerConfig>;
@@ -100,6 +131,11 @@ export const LocalConfig = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('what may be dialed besides the loopback: HOST[:PORTS], repeatable'),
+  udpDestinationsMax: z
+    .int()
+    .min(1)
+    .default(256)
+    .describe('how many destinations one UDP association may have within 30 s'),
   dialMs: milliseconds('how long an app may take to answer, its name included', 10_000),
   ...uplink,
   ...shared,

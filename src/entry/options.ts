@@ -1,5 +1,6 @@
 // What the door and everybody behind it are handed: the rest of depot, as far as a client may meet it.
 
+import type { AssociateOptions } from './client-datagrams.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import type { Streams } from '../net/streams.ts';
 import type { Credentials } from '../socks/messages.ts';
@@ -9,6 +10,7 @@ export type Authenticate = (credentials: Credentials, from: string, signal: Abor
 
 export interface EntryOptions {
   readonly streams: Streams;
+  readonly associate: AssociateOptions;
   readonly authenticate: Authenticate;
   /** Whether clients need not say who they are. */
   readonly anonymous: boolean;

@@ -1,10 +1,13 @@
 // SOCKS5 at the door (RFC 1928, RFC 1929): drives the table of src/socks and turns what it says into a Request.
 // Knows neither locals nor tunnels, and no user but through `authenticate`.
 
-import { DepotError, Reply } from '../errors.ts';
+import { asDepotError, DepotError, Reply } from '../errors.ts';
+import type { Connection, Request } from '../net/connector.ts';
 import { orAborted } from '../net/dial.ts';
+import type { Address } from '../socks/address.ts';
 import { advance, type HandshakeEvent, type HandshakeState, readsBytes } from '../socks/handshake.ts';
 import { encodeReply, type SocksRequest } from '../socks/messages.ts';
+import { ClientDatagrams } from './client-datagrams.ts';
 import type { EntryOptions } from './options.ts';
 import type { Visitor } from './visitor.ts';
 
@@ -19,22 +22,43 @@ export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Prom
   const { request, user } = await shakeHands(visitor, options);
   visitor.admit();
   const { command, destination } = request;
-  await options.streams.carry(
-    { command, destination, user, from },
-    {
-      stream: client,
-      signal: gone,
-      answer: (outcome) => {
-        if (!(outcome instanceof DepotError)) {
-          client.write([encodeReply(Reply.succeeded, outcome.bound)], ignore);
-          if (outcome.kind === 'answer') visitor.seeOff();
-          return;
-        }
-        client.write([encodeReply(outcome.reply)], ignore);
-        visitor.seeOff();
-      },
-    },
-  );
+  const asked: Request = { command, destination, user, from };
+  if (command === 'associate') {
+    await associate(visitor, asked, options);
+    return;
+  }
+  await options.streams.carry(asked, { stream: client, signal: gone, answer: (outcome) => reply(visitor, outcome) });
+};
+
+/** Tells the client what came of its request, and sees it off where nothing more will come. */
+const reply = (visitor: Visitor, outcome: Connection | DepotError, bound?: Address): void => {
+  const { client } = visitor;
+  if (outcome instanceof DepotError) client.write([encodeReply(outcome.reply)], ignore);
+  else client.write([encodeReply(Reply.succeeded, bound ?? outcome.bound)], ignore);
+  if (outcome instanceof DepotError || outcome.kind === 'answer') visitor.seeOff();
+};
+
+/** UDP ASSOCIATE: the TCP connection stays for as long as the association does, and says no more. */
+const associate = async (
+  visitor: Visitor,
+  request: Request,
+  { streams, associate: options }: EntryOptions,
+): Promise<void> => {
+  const { client: connection, from, reachedAt, gone } = visitor;
+  let datagrams: ClientDatagrams;
+  try {
+    datagrams = await ClientDatagrams.open({ connection, from, reachedAt, announced: request.destination }, options);
+  } catch (error) {
+    reply(visitor, asDepotError(error, 'internal'));
+    throw error;
+  }
+  await streams.carry(request, {
+    datagrams,
+    signal: gone,
+    answer: (outcome) => reply(visitor, outcome, datagrams.bound),
+  });
+  datagrams.end();
+  visitor.seeOff();
 };
 
 /** Drives the table. */

@@ -38,6 +38,11 @@ export class Visitor {
     this.#limit = this.#wait(handshakeMs, 'the handshake took too long');
   }
 
+  /** Our address on this connection, where the client reached us. */
+  get reachedAt(): string {
+    return canonicalHost(this.#socket.localAddress ?? '');
+  }
+
   /** Aborts when the client goes away before its stream has begun. */
   get gone(): AbortSignal {
     return this.#gone.signal;

@@ -2,6 +2,7 @@
 // Described byte by byte in docs/protocol.md. Pure.
 
 import { DepotError } from '../errors.ts';
+import { type Address, encodeAddress } from '../socks/address.ts';
 
 /** TYPE (1) LENGTH (3) STREAM (4). */
 export const HEADER_BYTES = 8;
@@ -34,11 +35,16 @@ export const FrameType = {
   reset: 0x15,
   /** The receiver grants this many more bytes: four bytes, unsigned. */
   window: 0x16,
+  /** One datagram of an association: its address as SOCKS writes it (ATYP ADDR PORT), and its bytes. */
+  datagram: 0x17,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
 /** The most that one data frame carries: with its header it fills sixteen TLS records of 16 KiB to the last byte. */
 export const MAX_DATA_BYTES = 256 * 1024 - HEADER_BYTES;
+
+/** The longest address (a name of 255 bytes), and the most that UDP carries. */
+export const MAX_DATAGRAM_BYTES = 259 + 65_527;
 
 /** The most that any other frame carries. */
 export const MAX_MESSAGE_BYTES = 16 * 1024;
@@ -85,6 +91,21 @@ export const encodeWindow = (stream: number, bytes: number): Uint8Array => {
 export const decodeWindow = (payload: Uint8Array): number => {
   if (payload.length !== 4) throw new DepotError('protocol-violation', `a window frame of ${payload.length} bytes`);
   return new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0);
+};
+
+export const encodeDatagramFrame = (stream: number, address: Address, data: Uint8Array): Uint8Array => {
+  const head = encodeAddress(address);
+  const length = head.length + data.length;
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
+  writeHeader(frame, FrameType.datagram, length, stream);
+  frame.set(head, HEADER_BYTES);
+  frame.set(data, HEADER_BYTES + head.length);
+  return frame;
+};
+
+const capOf = (type: FrameType): number => {
+  if (type === FrameType.data) return MAX_DATA_BYTES;
+  return type === FrameType.datagram ? MAX_DATAGRAM_BYTES : MAX_MESSAGE_BYTES;
 };
 
 /** Where a FrameReader delivers. Data comes in the pieces in which it arrived, never gathered, never copied. */
@@ -136,7 +157,7 @@ export class FrameReader {
     const length = (byte(1) << 16) | (byte(2) << 8) | byte(3);
     const stream = ((byte(4) << 24) | (byte(5) << 16) | (byte(6) << 8) | byte(7)) >>> 0;
     if (!NAMES.has(type)) throw new DepotError('protocol-violation', `a frame of unknown type ${frameName(type)}`);
-    const cap = type === FrameType.data ? MAX_DATA_BYTES : MAX_MESSAGE_BYTES;
+    const cap = capOf(type as FrameType);
     if (length > cap)
       throw new DepotError(
         'protocol-violation',

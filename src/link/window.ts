@@ -27,9 +27,12 @@ export class WindowBudget {
   }
 }
 
+/** What the streams of a tunnel may hold. */
 export interface WindowOptions {
   /** The largest that the window may grow to, in bytes. */
   readonly maxBytes: number;
+  /** How many bytes of datagrams may wait to leave, per association: there is no window for them. */
+  readonly datagramBytes: number;
   readonly budget: WindowBudget;
 }
 
@@ -38,7 +41,7 @@ const SHORTEST_ROUND_MS = 10;
 
 /** The receiving side of one stream. */
 export class ReceiveWindow {
-  readonly #options: WindowOptions;
+  readonly #options: Pick<WindowOptions, 'maxBytes' | 'budget'>;
   #sizeBytes = INITIAL_WINDOW_BYTES;
   /** What the sender may still send. */
   #creditBytes = INITIAL_WINDOW_BYTES;
@@ -46,7 +49,7 @@ export class ReceiveWindow {
   #consumedBytes = 0;
   #grantedAtMs: number;
 
-  constructor(options: WindowOptions, nowMs: number) {
+  constructor(options: Pick<WindowOptions, 'maxBytes' | 'budget'>, nowMs: number) {
     this.#options = options;
     this.#grantedAtMs = nowMs;
   }

@@ -74,7 +74,18 @@ export class DepotLocal implements AsyncDisposable {
     this.#log = logOf(log, config.logLevel);
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
-      createConnector({ rules: this.#rules, resolve, reverse: reverseHost, dialMs: config.dialMs, share }),
+      createConnector({
+        rules: this.#rules,
+        resolve,
+        reverse: reverseHost,
+        share,
+        dialMs: config.dialMs,
+        udpQueueBytes: config.udpQueueBytes,
+        udpDestinationsMax: config.udpDestinationsMax,
+        onRefused: ({ code, message }, destination) =>
+          this.#log.info({ event: 'datagrams-refused', destination, code }, `datagrams are dropped: ${message}`),
+      }),
+      config,
       {
         onStart: (stream) => this.events.emit('streamStart', stream),
         onEnd: (stream) => this.#streamEnd(stream),
@@ -88,7 +99,11 @@ export class DepotLocal implements AsyncDisposable {
       link,
       resolve,
       share,
-      windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
+      windows: {
+        maxBytes: config.windowMaxBytes,
+        budget: new WindowBudget(config.windowBudgetBytes),
+        datagramBytes: config.udpQueueBytes,
+      },
       accept: (open, incoming) => void this.#accept(open, incoming),
       log: this.#log,
       onConnected: (connected) => this.events.emit('connected', connected),

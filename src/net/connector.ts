@@ -4,6 +4,7 @@
 import type { AddressRule } from '../link/messages.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
+import type { DatagramEndpoint } from './datagrams.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /** What a client asked for. */
@@ -19,12 +20,18 @@ export interface Request {
 }
 
 /** What came of it, by what there is to carry. */
-export type Connection = StreamConnection | Answer;
+export type Connection = StreamConnection | DatagramConnection | Answer;
 
 /** CONNECT: an app that has answered. */
 interface StreamConnection extends Answered {
   readonly kind: 'stream';
   readonly stream: Endpoint;
+}
+
+/** UDP ASSOCIATE: datagrams to as many apps as the client likes. `bound` says nothing; each answer has its own source. */
+interface DatagramConnection extends Answered {
+  readonly kind: 'datagrams';
+  readonly datagrams: DatagramEndpoint;
 }
 
 /** RESOLVE and RESOLVE_PTR: the address or the name in `bound` is all there is. */

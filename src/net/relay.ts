@@ -40,6 +40,8 @@ export class Relay {
   readonly #down: Direction;
   readonly #ends: readonly [Endpoint, Endpoint];
   readonly #settle: PromiseWithResolvers<DepotError | undefined> = Promise.withResolvers();
+  /** Bytes are never dropped; only datagrams are. */
+  readonly dropped = 0;
 
   constructor(client: Endpoint, app: Endpoint) {
     const onEnd = (): void => {

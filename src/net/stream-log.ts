@@ -6,7 +6,7 @@ import { formatAddress } from '../socks/address.ts';
 import type { StreamEnd, Streams } from './streams.ts';
 
 export const logStreamEnd = (log: Log, stream: StreamEnd): void => {
-  const { id, command, user, from, target, local, reply, bytesUp, bytesDown, error } = stream;
+  const { id, command, user, from, target, local, reply, bytesUp, bytesDown, dropped, error } = stream;
   const durationMs = Math.round(stream.durationMs);
   log.info(
     {
@@ -20,6 +20,7 @@ export const logStreamEnd = (log: Log, stream: StreamEnd): void => {
       reply,
       bytesUp,
       bytesDown,
+      dropped,
       durationMs,
       code: error?.code,
     },

@@ -5,6 +5,7 @@ import { asDepotError, DepotError, type ErrorCode, Reply } from '../errors.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
 import type { Connection, Connector, Request } from './connector.ts';
+import { type DatagramEndpoint, DatagramRelay } from './datagrams.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Relay } from './relay.ts';
 
@@ -24,6 +25,8 @@ export interface StreamSnapshot {
   readonly bytesUp: number;
   /** Bytes from app to client. */
   readonly bytesDown: number;
+  /** Datagrams that were dropped here; 0 for all but associations. */
+  readonly dropped: number;
 }
 
 /** What became of a stream. */
@@ -36,7 +39,9 @@ export interface StreamEnd extends StreamSnapshot {
 
 /** Whoever asks: how to answer it, and how to know that it went away. */
 export interface Asker {
-  readonly stream: Endpoint;
+  /** The client's end: of a stream, or of an association. */
+  readonly stream?: Endpoint | undefined;
+  readonly datagrams?: DatagramEndpoint | undefined;
   readonly signal: AbortSignal;
   /** Called once, before any byte of the app is passed on. */
   answer(outcome: Connection | DepotError): void;
@@ -47,6 +52,11 @@ export interface StreamHooks {
   readonly onEnd?: (stream: StreamEnd) => void;
 }
 
+export interface StreamsOptions {
+  /** How long an association may carry nothing, in milliseconds. */
+  readonly udpIdleMs: number;
+}
+
 interface Running {
   readonly id: number;
   readonly request: Request;
@@ -54,18 +64,20 @@ interface Running {
   readonly startedMs: number;
   readonly aborter: AbortController;
   local?: string | undefined;
-  relay?: Relay;
+  relay?: Relay | DatagramRelay;
 }
 
 export class Streams {
   readonly #connector: Connector;
   readonly #hooks: StreamHooks;
+  readonly #options: StreamsOptions;
   readonly #running = new Map<number, Running>();
   readonly #empty: (() => void)[] = [];
   #lastId = 0;
 
-  constructor(connector: Connector, hooks: StreamHooks = {}) {
+  constructor(connector: Connector, options: StreamsOptions, hooks: StreamHooks = {}) {
     this.#connector = connector;
+    this.#options = options;
     this.#hooks = hooks;
   }
 
@@ -105,12 +117,12 @@ export class Streams {
       stream.local = connection.local;
       if (aborter.signal.aborted) {
         const error = asDepotError(aborter.signal.reason, 'aborted');
-        if (connection.kind === 'stream') connection.stream.reset(error);
+        abandon(connection, error);
         throw error;
       }
       asker.answer(connection);
       if (connection.kind === 'answer') return [Reply.succeeded, undefined];
-      const relay = new Relay(asker.stream, connection.stream);
+      const relay = this.#join(asker, connection);
       stream.relay = relay;
       return [Reply.succeeded, await relay.ended];
     } catch (thrown) {
@@ -120,6 +132,15 @@ export class Streams {
     } finally {
       asker.signal.removeEventListener('abort', onGone);
     }
+  }
+
+  #join({ stream, datagrams }: Asker, connection: Exclude<Connection, { kind: 'answer' }>): Relay | DatagramRelay {
+    if (connection.kind === 'stream' && stream !== undefined) return new Relay(stream, connection.stream);
+    if (connection.kind === 'datagrams' && datagrams !== undefined)
+      return new DatagramRelay(datagrams, connection.datagrams, this.#options.udpIdleMs);
+    const error = new DepotError('internal', `the answer was ${connection.kind}, which nobody asked for`);
+    abandon(connection, error);
+    throw error;
   }
 
   /** Ends one stream with an abort that both sides see. False where there is none of this id. */
@@ -141,6 +162,12 @@ export class Streams {
   }
 }
 
+/** Ends a connection that nobody wants. */
+const abandon = (connection: Connection, error: DepotError): void => {
+  if (connection.kind === 'stream') connection.stream.reset(error);
+  else if (connection.kind === 'datagrams') connection.datagrams.end(error);
+};
+
 const snapshot = ({ id, request, startedAt, local, relay }: Running): StreamSnapshot => ({
   id,
   command: request.command,
@@ -152,4 +179,5 @@ const snapshot = ({ id, request, startedAt, local, relay }: Running): StreamSnap
   state: relay === undefined ? 'connecting' : 'open',
   bytesUp: relay?.bytesUp ?? 0,
   bytesDown: relay?.bytesDown ?? 0,
+  dropped: relay?.dropped ?? 0,
 });

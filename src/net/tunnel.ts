@@ -9,11 +9,14 @@ import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
 import type { Connection } from './connector.ts';
 import type { FrameConnection } from './frame-connection.ts';
+import { TunnelDatagrams } from './tunnel-datagrams.ts';
 import { TunnelStream } from './tunnel-stream.ts';
 
 /** A stream that local was asked for: to be answered once, with success or failure. */
 export interface IncomingStream {
-  readonly stream: TunnelStream;
+  /** What there is to carry, by the command. */
+  readonly stream?: TunnelStream | undefined;
+  readonly datagrams?: TunnelDatagrams | undefined;
   /** Aborts when the other side does not want it any more. */
   readonly signal: AbortSignal;
   answer(outcome: { readonly bound: Address } | DepotError): void;
@@ -35,8 +38,13 @@ interface Opening extends PromiseWithResolvers<Address> {
 }
 
 /** What a stream of this command carries once it is open. */
-const carriedBy = (command: Command): Connection['kind'] =>
-  command === 'resolve' || command === 'resolve-ptr' ? 'answer' : 'stream';
+const carriedBy = (command: Command): Connection['kind'] => {
+  if (command === 'associate') return 'datagrams';
+  return command === 'resolve' || command === 'resolve-ptr' ? 'answer' : 'stream';
+};
+
+/** One stream of a tunnel. An answer that carries nothing is a TunnelStream as well, which ends with it. */
+type TunnelEnd = TunnelStream | TunnelDatagrams;
 
 /** The first stream of a tunnel; also the one that a request on the control connection is about. */
 const FIRST_STREAM = 1;
@@ -47,7 +55,7 @@ const ACTIVITY_HALF_LIFE_MS = 1000;
 export class Tunnel implements FrameSink {
   readonly connection: FrameConnection;
   readonly #options: TunnelOptions;
-  readonly #streams = new Map<number, TunnelStream>();
+  readonly #streams = new Map<number, TunnelEnd>();
   readonly #opening = new Map<number, Opening>();
   readonly #accepting = new Map<number, AbortController>();
   #lastStream = 0;
@@ -90,8 +98,8 @@ export class Tunnel implements FrameSink {
 
   async #await(id: number, command: Command, signal: AbortSignal): Promise<Connection> {
     if (!this.connection.isOpen) throw new DepotError('connection-lost', 'the tunnel was lost');
-    const stream = this.#add(id);
     const kind = carriedBy(command);
+    const stream = this.#add(id, kind);
     const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind };
     const onAbort = (): void => {
       const error = asDepotError(signal.reason, 'aborted');
@@ -103,7 +111,8 @@ export class Tunnel implements FrameSink {
     signal.addEventListener('abort', onAbort);
     try {
       const bound = await answer.promise;
-      return kind === 'answer' ? { kind, bound } : { kind, bound, stream };
+      if (stream instanceof TunnelDatagrams) return { kind: 'datagrams', bound, datagrams: stream };
+      return kind === 'answer' ? { kind, bound } : { kind: 'stream', bound, stream };
     } finally {
       this.#opening.delete(id);
       signal.removeEventListener('abort', onAbort);
@@ -113,7 +122,8 @@ export class Tunnel implements FrameSink {
   #accept(id: number, open: Open): void {
     const { accept } = this.#options;
     if (accept === undefined) throw new DepotError('protocol-violation', 'a stream was opened from the wrong side');
-    const stream = this.#add(id);
+    const carries = carriedBy(open.command);
+    const stream = this.#add(id, carries);
     const aborter = new AbortController();
     this.#accepting.set(id, aborter);
     const answer = (outcome: { readonly bound: Address } | DepotError): void => {
@@ -124,15 +134,20 @@ export class Tunnel implements FrameSink {
         stream.refused();
       } else {
         this.connection.send(encodeJsonFrame(FrameType.opened, id, { bound: outcome.bound } satisfies Opened));
-        if (carriedBy(open.command) === 'answer') stream.answered();
-        else stream.opened();
+        succeed(stream, carries);
       }
     };
-    accept(open, { stream, signal: aborter.signal, answer });
+    const carried = stream instanceof TunnelDatagrams ? { datagrams: stream } : { stream };
+    accept(open, { ...carried, signal: aborter.signal, answer });
   }
 
-  #add(id: number): TunnelStream {
-    const stream = new TunnelStream(id, this.connection, this.#options.windows, () => this.#remove(id));
+  #add(id: number, carries: Connection['kind']): TunnelEnd {
+    const { windows } = this.#options;
+    const onClosed = (): void => this.#remove(id);
+    const stream =
+      carries === 'datagrams'
+        ? new TunnelDatagrams(id, this.connection, windows.datagramBytes, onClosed)
+        : new TunnelStream(id, this.connection, windows, onClosed);
     this.#lastStream = id;
     this.#streams.set(id, stream);
     this.#options.onChange?.(this);
@@ -145,9 +160,15 @@ export class Tunnel implements FrameSink {
   }
 
   data(id: number, bytes: Uint8Array): void {
-    this.#activity = this.activity + bytes.length;
+    this.#count(bytes);
+    const stream = this.#find(id);
+    if (stream instanceof TunnelDatagrams) throw misplaced(FrameType.data, id);
+    stream?.receive(bytes);
+  }
+
+  #count({ length }: Uint8Array): void {
+    this.#activity = this.activity + length;
     this.#activityAtMs = performance.now();
-    this.#find(id)?.receive(bytes);
   }
 
   frame(type: FrameType, id: number, payload: Uint8Array): void {
@@ -162,8 +183,7 @@ export class Tunnel implements FrameSink {
       case FrameType.opened: {
         const { bound } = parseMessage(Opened, payload);
         const asked = this.#asked(id, type);
-        if (asked.carries === 'answer') stream.answered();
-        else stream.opened();
+        succeed(stream, asked.carries);
         asked.resolve(bound);
         return;
       }
@@ -175,7 +195,13 @@ export class Tunnel implements FrameSink {
         stream.receiveFin();
         return;
       case FrameType.window:
+        if (stream instanceof TunnelDatagrams) throw misplaced(type, id);
         stream.grant(decodeWindow(payload));
+        return;
+      case FrameType.datagram:
+        if (stream instanceof TunnelStream) throw misplaced(type, id);
+        this.#count(payload);
+        stream.receive(payload);
         return;
       case FrameType.reset:
         this.#abort(id, stream, errorOf(parseMessage(Failure, payload)));
@@ -186,7 +212,7 @@ export class Tunnel implements FrameSink {
   }
 
   /** Undefined for a stream that is over; one that never was is a violation. */
-  #find(id: number): TunnelStream | undefined {
+  #find(id: number): TunnelEnd | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined && (id === 0 || id > this.#lastStream)) {
       throw new DepotError('protocol-violation', `a frame for stream ${id}, which never was`);
@@ -202,7 +228,7 @@ export class Tunnel implements FrameSink {
     return asked;
   }
 
-  #abort(id: number, stream: TunnelStream, error: DepotError): void {
+  #abort(id: number, stream: TunnelEnd, error: DepotError): void {
     this.#opening.get(id)?.reject(error);
     this.#accepting.get(id)?.abort(error);
     this.#accepting.delete(id);
@@ -214,3 +240,12 @@ export class Tunnel implements FrameSink {
     for (const [id, stream] of this.#streams) this.#abort(id, stream, lost);
   }
 }
+
+/** A request was answered with success. */
+const succeed = (stream: TunnelEnd, carries: Connection['kind']): void => {
+  if (carries === 'answer' && stream instanceof TunnelStream) stream.answered();
+  else stream.opened();
+};
+
+const misplaced = (type: FrameType, id: number): DepotError =>
+  new DepotError('protocol-violation', `a ${frameName(type)} frame for stream ${id}, which carries something else`);

@@ -1,21 +1,24 @@
 // The server's Connector: finds the local that a request is for, asks it, and passes on what it said.
 
+import type { ServerConfig } from '../config/schema.ts';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Connection, Connector, Request } from '../net/connector.ts';
 import { deadline } from '../net/dial.ts';
-import { isLoopbackHost } from '../socks/address.ts';
+import type { DatagramEndpoint } from '../net/datagrams.ts';
+import { type Address, isLoopbackHost, UNSPECIFIED } from '../socks/address.ts';
+import { Associations } from './associations.ts';
 import type { Candidate, Decision } from './decide.ts';
 import type { Gate } from './gate.ts';
 import type { Registry } from './registry.ts';
+import { splitUser } from './router.ts';
 import { VirtualAddresses } from './virtual-addresses.ts';
 
 export interface ServerConnectorOptions {
   readonly registry: Registry;
   readonly gate: Gate;
   readonly log: Log;
-  /** How long a local may take to answer, in milliseconds. */
-  readonly openMs: number;
+  readonly config: Pick<ServerConfig, 'openMs' | 'udpQueueBytes' | 'udpAssociationsMax' | 'udpAssociationsPerUserMax'>;
 }
 
 /** The local, or the way to it, is gone; the app was not reached. What else fails would fail elsewhere too, or has been tried. */
@@ -24,16 +27,23 @@ const GONE: ReadonlySet<ErrorCode> = new Set(['local-away', 'local-lost', 'conne
 export class ServerConnector {
   readonly #options: ServerConnectorOptions;
   readonly #virtual = new VirtualAddresses();
+  readonly #associations: Associations;
 
   constructor(options: ServerConnectorOptions) {
     this.#options = options;
+    this.#associations = new Associations({
+      ...options,
+      named: (address) => this.#named(address),
+      open: (local, request, signal) => this.#openDatagrams(local, request, signal),
+    });
   }
 
   readonly connect: Connector = async (asked, signal) => {
-    const name = this.#virtual.nameOf(asked.destination.host);
-    if (name !== undefined && asked.command === 'resolve-ptr')
-      return { kind: 'answer', bound: { host: name, port: 0 } };
-    const request = name === undefined ? asked : { ...asked, destination: { ...asked.destination, host: name } };
+    if (asked.command === 'associate') return this.#associations.associate(asked);
+    const destination = this.#named(asked.destination);
+    if (asked.command === 'resolve-ptr' && destination !== asked.destination)
+      return { kind: 'answer', bound: { host: destination.host, port: 0 } };
+    const request = { ...asked, destination };
     const connection = await this.#askInTurn(this.#options.gate.decideStarted(request), request, signal);
     return request.command === 'resolve' ? this.#usable(connection, request) : connection;
   };
@@ -60,11 +70,12 @@ export class ServerConnector {
 
   async #ask(
     { local, addressRules }: Candidate,
-    { destination, user }: Decision,
+    { destination, user }: Pick<Decision, 'destination' | 'user'>,
     { command, from }: Request,
     signal: AbortSignal,
   ): Promise<Connection> {
-    const { registry, gate, openMs } = this.#options;
+    const { registry, gate, config } = this.#options;
+    const { openMs } = config;
     const session = registry.get(local);
     if (session === undefined) throw new DepotError('local-away', `local ${local} is not connected`);
     const tooLate = (): DepotError =>
@@ -79,11 +90,30 @@ export class ServerConnector {
     };
     try {
       const connection = await session.open(open, limit.signal);
-      if (connection.kind === 'answer') return { ...connection, local };
+      if (connection.kind !== 'stream') return { ...connection, local };
       return { ...connection, stream: gate.shape(connection.stream, user, local), local };
     } finally {
       limit.clear();
     }
+  }
+
+  /** The part of an association that one local carries. */
+  async #openDatagrams(local: string, request: Request, signal: AbortSignal): Promise<DatagramEndpoint> {
+    const user = request.user === undefined ? undefined : splitUser(request.user).user;
+    const connection = await this.#ask(
+      { local, addressRules: [] },
+      { destination: UNSPECIFIED, user },
+      request,
+      signal,
+    );
+    if (connection.kind !== 'datagrams') throw new DepotError('internal', 'an association without datagrams');
+    return connection.datagrams;
+  }
+
+  /** A virtual address as the name that it stands for. */
+  #named(address: Address): Address {
+    const host = this.#virtual.nameOf(address.host);
+    return host === undefined ? address : { host, port: address.port };
   }
 
   /** The answer to RESOLVE, where a client that connects to this address would come to the same place; else a virtual one. */

@@ -121,7 +121,11 @@ const candidatesOf = (
   if (rules.length === 0) {
     return { reason: 'there are no rules', candidates: locals.map((local) => ({ local, addressRules: [] })) };
   }
-  if (command === 'bind' || command === 'associate')
+  if (command === 'associate') {
+    const candidates = locals.map((local) => ({ local, addressRules: [] }));
+    return { reason: 'the rules decide about each datagram', candidates };
+  }
+  if (command === 'bind')
     refuse('not-allowed', `there are rules about targets, and ${command} does not say where it goes`);
   const port = command === 'connect' ? destination.port : undefined;
   const weighed = locals.map((local) => ({

@@ -16,6 +16,10 @@ export class Registry {
     this.#hooks = hooks;
   }
 
+  all(): Session[] {
+    return [...this.#sessions.values()];
+  }
+
   get(name: string): Session | undefined {
     return this.#sessions.get(name);
   }

@@ -1,6 +1,7 @@
 // The public side, put together: entry, door for locals, registry, router, state and admin socket.
 
 import { EventEmitter } from 'node:events';
+import { portRangeOf } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
@@ -87,9 +88,9 @@ export class DepotServer implements AsyncDisposable {
       registry: this.#registry,
       gate: this.#gate,
       log,
-      openMs: config.openMs,
+      config,
     });
-    this.#streams = new Streams(connector.connect, {
+    this.#streams = new Streams(connector.connect, config, {
       onStart: (stream) => {
         this.#gate.started(stream);
         this.events.emit('streamStart', stream);
@@ -100,6 +101,11 @@ export class DepotServer implements AsyncDisposable {
     this.#entry = new Door({
       share,
       streams: this.#streams,
+      associate: {
+        advertise: config.advertiseUdp,
+        ports: config.udpPorts === undefined ? undefined : portRangeOf(config.udpPorts),
+        queueBytes: config.udpQueueBytes,
+      },
       authenticate: new Access(store).authenticate,
       anonymous: config.allowAnonymous,
       handshakeMs: config.handshakeMs,
@@ -123,7 +129,11 @@ export class DepotServer implements AsyncDisposable {
         min: config.tunnelsMin,
         max: config.tunnelsMax,
         idMs: config.tunnelIdMs,
-        windows: { maxBytes: config.windowMaxBytes, budget: new WindowBudget(config.windowBudgetBytes) },
+        windows: {
+          maxBytes: config.windowMaxBytes,
+          budget: new WindowBudget(config.windowBudgetBytes),
+          datagramBytes: config.udpQueueBytes,
+        },
       },
       tunnelPort: () => this.#ownTunnelPort(),
     });

@@ -5,6 +5,7 @@ import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
 import { ADDRESS_RULES_VERSION, errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
 import type { Connection } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
+import type { Command } from '../socks/messages.ts';
 import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
 
 /** Who is at the other end. */
@@ -51,10 +52,15 @@ export class Session implements FrameSink {
     return this.#control.roundTripMs;
   }
 
+  /** Whether this local is new enough for the command. */
+  knows(command: Command): boolean {
+    return this.peer.version >= versionOf(command);
+  }
+
   /** Asks for a stream. Rejects with what local said, or with `command-unsupported` or `not-allowed` where it is too old to do it. */
   async open(open: Open, signal: AbortSignal): Promise<Connection> {
     const { name, version, software } = this.peer;
-    if (version < versionOf(open.command))
+    if (!this.knows(open.command))
       throw new DepotError(
         'command-unsupported',
         `local ${name} (${software}) is too old for ${open.command}; upgrade it`,

@@ -10,7 +10,7 @@ import { comparison, single } from './report.ts';
 import { judge, type Outcome, type Subject, type Verdict } from './trial.ts';
 
 /** What depot does not do yet. Takes itself off the list: the test fails when it does. */
-const UNSUPPORTED = ['udp/', 'bind/'];
+const UNSUPPORTED = ['bind/'];
 
 const onLoopback = { host: LOOPBACK, appHost: LOOPBACK, listenHost: LOOPBACK };
 

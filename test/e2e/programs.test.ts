@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,6 +14,7 @@ import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { curl, type Finished, Program, run } from '../support/programs.ts';
 import { startSshd } from '../support/sshd.ts';
+import { udpEcho, UdpPeer } from '../support/udp.ts';
 
 interface Proxy {
   readonly port: number;
@@ -143,6 +145,54 @@ test('Node with the socks package', async () => {
   assert.match((await answer).toString(), /you said GET \/node/);
   await assert.rejects(connect(dead));
 });
+
+const PYTHON_UDP = `
+import socks, socket, sys
+host, port, user, password, target = sys.argv[1:]
+s = socks.socksocket(socket.AF_INET, socket.SOCK_DGRAM)
+s.set_proxy(socks.SOCKS5, host, int(port), True, user, password)
+s.settimeout(20)
+s.sendto(b"hello from Python", ("home.depot", int(target)))
+data, source = s.recvfrom(4096)
+sys.stdout.write(data.decode() + " " + source[0])
+`;
+
+test('UDP with PySocks', async () => {
+  await using echo = await udpEcho('echo: ');
+  const stdout = await throughProxy(({ port, user, password }) =>
+    run('/usr/bin/python3', ['-c', PYTHON_UDP, LOOPBACK, `${port}`, user, password, `${echo.port}`]),
+  );
+  assert.equal(stdout, `echo: hello from Python ${LOOPBACK}`);
+});
+
+test('UDP with the socks package', async () => {
+  await using echo = await udpEcho('echo: ');
+  await using udp = await UdpPeer.bind();
+  const associate = async ({ port, user, password }: Proxy): Promise<Established> => {
+    const client = new SocksClient({
+      command: 'associate',
+      proxy: { host: LOOPBACK, port, type: 5, userId: user, password },
+      destination: { host: '0.0.0.0', port: 0 },
+    });
+    const established = once(client, 'established');
+    client.connect();
+    const [event] = (await established) as [Established];
+    return event;
+  };
+  const { socket, remoteHost } = await associate(live);
+  const frame = { remoteHost: { host: 'home.depot', port: echo.port }, data: Buffer.from('hello from Node') };
+  udp.send(SocksClient.createUDPFrame(frame), remoteHost?.port ?? 0, remoteHost?.host);
+  const answer = SocksClient.parseUDPFrame((await udp.next()).data);
+  assert.deepEqual(answer, {
+    remoteHost: { host: LOOPBACK, port: echo.port },
+    data: Buffer.from('echo: hello from Node'),
+    frameNumber: 0,
+  });
+  socket.destroy();
+  await assert.rejects(associate(dead));
+});
+
+type Established = Awaited<ReturnType<typeof SocksClient.createConnection>>;
 
 /** A bare repository with one commit. */
 const makeRepository = async (directory: string): Promise<string> => {

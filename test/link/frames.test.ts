@@ -10,6 +10,7 @@ import {
   FrameReader,
   FrameType,
   MAX_DATA_BYTES,
+  MAX_DATAGRAM_BYTES,
   MAX_MESSAGE_BYTES,
   writeHeader,
 } from '../../src/link/frames.ts';
@@ -157,7 +158,8 @@ describe('frames that break the rules', () => {
   });
 
   for (const type of types) {
-    const cap = type === FrameType.data ? MAX_DATA_BYTES : MAX_MESSAGE_BYTES;
+    const CAPS = { [FrameType.data]: MAX_DATA_BYTES, [FrameType.datagram]: MAX_DATAGRAM_BYTES };
+    const cap = (CAPS as Partial<Record<FrameType, number>>)[type] ?? MAX_MESSAGE_BYTES;
     it(`are those of type ${type} with more than ${cap} bytes, found before any of them is held`, () => {
       const header = new Uint8Array(8);
       writeHeader(header, type, cap, 1);

@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { INITIAL_WINDOW_BYTES } from '../../src/link/frames.ts';
-import { ReceiveWindow, WindowBudget, type WindowOptions } from '../../src/link/window.ts';
+import { ReceiveWindow, WindowBudget } from '../../src/link/window.ts';
 
 const MIB = 1024 * 1024;
 const HALF = INITIAL_WINDOW_BYTES / 2;
 
-const wide = (): WindowOptions => ({ maxBytes: 8 * MIB, budget: new WindowBudget(256 * MIB) });
+const wide = (): { readonly maxBytes: number; readonly budget: WindowBudget } => ({
+  maxBytes: 8 * MIB,
+  budget: new WindowBudget(256 * MIB),
+});
 
 describe('the window of a receiver', () => {
   it('takes as much as was granted and not a byte more', () => {

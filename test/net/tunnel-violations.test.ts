@@ -13,7 +13,16 @@ import {
 } from '../../src/link/frames.ts';
 import type { IncomingStream } from '../../src/net/tunnel.ts';
 import { Collector } from '../support/endpoints.ts';
-import { BOUND, localWithRawServer, NEVER, OPEN, type RawSide, serverWithRawLocal, streamOf } from '../support/link.ts';
+import {
+  BOUND,
+  localWithRawServer,
+  NEVER,
+  OPEN,
+  type RawSide,
+  serverWithRawLocal,
+  acceptedBy,
+  streamOf,
+} from '../support/link.ts';
 
 const GONE = new DepotError('aborted', 'gone');
 
@@ -118,8 +127,8 @@ describe('a server that breaks the rules loses its tunnel, and is told why', () 
     raw.send(data(9));
     await Promise.all([ended, told]);
     assert.doesNotThrow(() => incoming.answer({ bound: BOUND }));
-    assert.doesNotThrow(() => incoming.stream.write([new Uint8Array(1)], () => undefined));
-    assert.doesNotThrow(() => incoming.stream.reset(GONE));
+    assert.doesNotThrow(() => acceptedBy(incoming).write([new Uint8Array(1)], () => undefined));
+    assert.doesNotThrow(() => acceptedBy(incoming).reset(GONE));
   });
 });
 
@@ -138,7 +147,7 @@ describe('what is no violation', () => {
       raw.send(open(90_000));
       const asked = async (): Promise<void> => {
         let id = 0;
-        while (id !== 90_000) ({ id } = (await requests.next()).incoming.stream);
+        while (id !== 90_000) ({ id } = acceptedBy((await requests.next()).incoming));
       };
       const closed = raw.connection.closed.then((error) => assert.fail(`the tunnel was closed: ${error.message}`));
       await Promise.race([asked(), closed]);
@@ -149,7 +158,7 @@ describe('what is no violation', () => {
   it('is anything that was on its way when the stream was aborted', async (t) => {
     const { raw, incoming, isAlive } = await openRaw(t);
     const gone = raw.next(FrameType.reset);
-    incoming.stream.reset(GONE);
+    acceptedBy(incoming).reset(GONE);
     await gone;
     raw.send(data(1, 1000), encodeWindow(1, 5), fin(1), reset);
     await isAlive();
@@ -158,7 +167,7 @@ describe('what is no violation', () => {
   it('is exactly as much data as the window allows', async (t) => {
     const { raw, incoming, isAlive } = await openRaw(t);
     const collector = new Collector({ hold: true });
-    incoming.stream.readInto(collector);
+    acceptedBy(incoming).readInto(collector);
     raw.send(...wholeWindow());
     await isAlive();
     await collector.until(1);

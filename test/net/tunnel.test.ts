@@ -5,7 +5,7 @@ import { INITIAL_WINDOW_BYTES } from '../../src/link/frames.ts';
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import { Tunnel } from '../../src/net/tunnel.ts';
 import { Collector, feed, randomData, sha256, turns } from '../support/endpoints.ts';
-import { BOUND, NEVER, OPEN, type Requests, streamOf, tunnelPair } from '../support/link.ts';
+import { BOUND, NEVER, OPEN, type Requests, acceptedBy, streamOf, tunnelPair } from '../support/link.ts';
 
 const MIB = 1024 * 1024;
 
@@ -22,7 +22,7 @@ const openStream = async (
   const opening = server.open(OPEN, NEVER);
   const { incoming } = await requests.next();
   incoming.answer({ bound: BOUND });
-  return { near: streamOf(await opening), far: incoming.stream };
+  return { near: streamOf(await opening), far: acceptedBy(incoming) };
 };
 
 const collect = (endpoint: Endpoint, options?: { readonly hold: boolean }): Collector => {

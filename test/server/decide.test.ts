@@ -24,7 +24,7 @@ const ask = (
     rules = [],
     connected = ['nas', 'pi'],
   }: World,
-  question: { host?: string; user?: string | undefined; command?: 'connect' | 'associate' } = {},
+  question: { host?: string; user?: string | undefined; command?: 'connect' | 'associate' | 'bind' } = {},
 ): Decision => {
   const { host, user, command } = { host: 'a', user: 'alice', command: 'connect', ...question } as const;
   const limits = { ...NO_LIMITS, ...some };
@@ -131,7 +131,8 @@ describe('the decision about a request', () => {
   it('refuses a user that is gone', () => assert.match(ask({}, { user: 'bob' }).reason, /no user bob/));
 
   it('refuses what does not say where it goes while there are rules about that', () => {
-    assert.equal(ask({ rules: ['deny *:22'] }, { command: 'associate' }).code, 'not-allowed');
+    assert.equal(ask({ rules: ['deny *:22'] }, { command: 'bind' }).code, 'not-allowed');
+    assert.equal(ask({ rules: ['deny *:22'] }, { command: 'associate' }).allowed, true);
     assert.equal(ask({}, { command: 'associate' }).allowed, true);
   });
 });

@@ -15,6 +15,7 @@ import { FrameConnection, type HeartbeatOptions } from '../../src/net/frame-conn
 import { generatePrivateKey, identityOf } from '../../src/net/identity.ts';
 import { TlsAcceptor, TlsDialer } from '../../src/net/tls.ts';
 import { type IncomingStream, Tunnel } from '../../src/net/tunnel.ts';
+import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
 
 const MIB = 1024 * 1024;
 
@@ -36,9 +37,19 @@ export const streamOf = (connection: Connection): Endpoint => {
   return connection.stream;
 };
 
+/** The stream that local was asked for. */
+export const acceptedBy = ({ stream }: IncomingStream): TunnelStream => {
+  if (stream === undefined) throw new Error('no stream was asked for');
+  return stream;
+};
+
 export const BOUND = { host: '192.168.1.2', port: 40_000 };
 
-export const windows = (): WindowOptions => ({ maxBytes: 8 * MIB, budget: new WindowBudget(64 * MIB) });
+export const windows = (): WindowOptions => ({
+  maxBytes: 8 * MIB,
+  budget: new WindowBudget(64 * MIB),
+  datagramBytes: 256 * 1024,
+});
 
 /** A TLS connection between two identities; both sockets die with the test. */
 export const tlsPair = async (

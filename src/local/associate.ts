@@ -1,0 +1,157 @@
+// UDP ASSOCIATE in local: sends the datagrams of one client to the apps, and brings their answers back.
+// Every destination is resolved and checked against the rules on its own, and again after a while.
+
+import { asDepotError, type DepotError } from '../errors.ts';
+import type { Connector } from '../net/connector.ts';
+import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import type { Resolve } from '../net/dial.ts';
+import { UdpSocket } from '../net/udp-socket.ts';
+import { type Address, formatAddress, isIPv4, UNSPECIFIED } from '../socks/address.ts';
+import { allowedAddresses } from './addresses.ts';
+import type { Rules } from './rules.ts';
+
+export interface AssociatorOptions {
+  readonly rules: Rules;
+  readonly resolve: Resolve;
+  /** What may wait to be sent, in bytes, and as much again for names that are looked up. */
+  readonly udpQueueBytes: number;
+  /** How many destinations one association may have at a time. */
+  readonly udpDestinationsMax: number;
+  /** Called once for each destination that gets nothing, with why. */
+  readonly onRefused: (error: DepotError, destination: Address) => void;
+}
+
+interface Destination {
+  /** Undefined until the first look is done; empty where nothing may be sent there. The first one is used. */
+  addresses: readonly string[] | undefined;
+  freshUntilMs: number;
+  usedAtMs: number;
+  readonly waiting: Uint8Array[];
+}
+
+/** How long a name and a verdict count. */
+const FRESH_MS = 60_000;
+/** A destination that was silent for so long may make room for another one. */
+const QUIET_MS = 30_000;
+
+class AppDatagrams implements DatagramEndpoint {
+  readonly #options: AssociatorOptions;
+  /** Least recently used first. */
+  readonly #destinations = new Map<string, Destination>();
+  readonly #sockets = new Map<'IPv4' | 'IPv6', UdpSocket>();
+  #sink: DatagramSink | undefined;
+  #waitingBytes = 0;
+  #over = false;
+  dropped = 0;
+
+  constructor(options: AssociatorOptions) {
+    this.#options = options;
+  }
+
+  readInto(sink: DatagramSink): void {
+    this.#sink = sink;
+  }
+
+  send(data: Uint8Array, address: Address): void {
+    const key = formatAddress(address);
+    const nowMs = performance.now();
+    const destination = this.#destinations.get(key) ?? this.#newDestination(nowMs);
+    if (destination === undefined || this.#over) {
+      this.#drop();
+      return;
+    }
+    destination.usedAtMs = nowMs;
+    this.#destinations.delete(key);
+    this.#destinations.set(key, destination);
+    if (destination.freshUntilMs <= nowMs) {
+      destination.freshUntilMs = nowMs + FRESH_MS;
+      void this.#look(destination, address);
+    }
+    if (destination.addresses !== undefined) this.#transmit(data, destination, address.port);
+    else if (this.#waitingBytes + data.length > this.#options.udpQueueBytes) this.#drop();
+    else {
+      this.#waitingBytes += data.length;
+      destination.waiting.push(Uint8Array.from(data));
+    }
+  }
+
+  end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    for (const socket of this.#sockets.values()) socket.close();
+    this.#destinations.clear();
+  }
+
+  /** Undefined where there are too many that are still in use. */
+  #newDestination(nowMs: number): Destination | undefined {
+    if (this.#destinations.size >= this.#options.udpDestinationsMax) {
+      const [oldest] = this.#destinations;
+      if (oldest === undefined || oldest[1].usedAtMs > nowMs - QUIET_MS) return undefined;
+      this.#destinations.delete(oldest[0]);
+    }
+    return { addresses: undefined, freshUntilMs: 0, usedAtMs: nowMs, waiting: [] };
+  }
+
+  /** Resolves the name, asks the rules, and sends what has waited for that. */
+  async #look(destination: Destination, address: Address): Promise<void> {
+    const { host, port } = address;
+    try {
+      destination.addresses = await allowedAddresses(this.#options, host, port);
+    } catch (thrown) {
+      if (destination.addresses?.length !== 0) this.#options.onRefused(asDepotError(thrown, 'internal'), address);
+      destination.addresses = [];
+    }
+    for (const data of destination.waiting.splice(0)) {
+      this.#waitingBytes -= data.length;
+      this.#transmit(data, destination, port);
+    }
+  }
+
+  #transmit(data: Uint8Array, destination: Destination, port: number): void {
+    const [host, ...others] = destination.addresses ?? [];
+    if (host === undefined || this.#over) {
+      this.#drop();
+      return;
+    }
+    const failed = (): void => {
+      this.#drop();
+      // Another family may have a way there.
+      if (others.length > 0 && destination.addresses?.[0] === host) destination.addresses = others;
+    };
+    if (!this.#socketFor(host).send(Uint8Array.from(data), { host, port }, failed)) this.#drop();
+  }
+
+  #socketFor(host: string): UdpSocket {
+    const family = isIPv4(host) ? 'IPv4' : 'IPv6';
+    const known = this.#sockets.get(family);
+    if (known !== undefined) return known;
+    const socket = UdpSocket.towards(host, {
+      queueBytes: this.#options.udpQueueBytes,
+      onDatagram: (data, source) => this.#answered(data, source),
+      onError: (error) => this.#fail(error),
+    });
+    this.#sockets.set(family, socket);
+    return socket;
+  }
+
+  /** From an address that the client has sent to, on whichever port: TFTP and others answer from a new one. */
+  #answered(data: Uint8Array, source: Address): void {
+    const isAsked = this.#destinations.values().some(({ addresses }) => addresses?.[0] === source.host);
+    if (isAsked && this.#sink !== undefined) this.#sink.send(data, source);
+    else this.#drop();
+  }
+
+  #drop(): void {
+    this.dropped += 1;
+  }
+
+  #fail(error: DepotError): void {
+    this.end();
+    this.#sink?.end(error);
+  }
+}
+
+export const createAssociator =
+  (options: AssociatorOptions): Connector =>
+  () =>
+    Promise.resolve({ kind: 'datagrams', bound: UNSPECIFIED, datagrams: new AppDatagrams(options) });

@@ -1,0 +1,102 @@
+// A UDP socket: sends now or not at all, within a bound of what may wait; tells what comes and from where.
+// Knows nothing of SOCKS, of rules, or of whose datagrams they are.
+
+import dgram from 'node:dgram';
+import { DepotError, errnoOf } from '../errors.ts';
+import { type Address, canonicalHost, isIPv4 } from '../socks/address.ts';
+
+export interface UdpOptions {
+  /** What may wait to be sent, in bytes. */
+  readonly queueBytes: number;
+  /** `from` in one spelling, as `canonicalHost` has it. `data` is the receiver's to keep. */
+  readonly onDatagram: (data: Uint8Array, from: Address) => void;
+  /** The socket is of no use any more. */
+  readonly onError: (error: DepotError) => void;
+}
+
+/** Ports to choose from, both ends included. */
+export type PortRange = readonly [first: number, last: number];
+
+const ANY_PORT: PortRange = [0, 0];
+
+export class UdpSocket {
+  readonly #socket: dgram.Socket;
+  readonly #queueBytes: number;
+
+  private constructor(isV4: boolean, { queueBytes, onDatagram, onError }: UdpOptions) {
+    this.#queueBytes = queueBytes;
+    this.#socket = dgram.createSocket({ type: isV4 ? 'udp4' : 'udp6', ipv6Only: !isV4, lookup: asItIs });
+    this.#socket.on('message', (data, { address, port }) => onDatagram(data, { host: canonicalHost(address), port }));
+    this.#socket.on('error', (error) =>
+      onError(
+        new DepotError('dial-failed', `a UDP socket failed (${errnoOf(error) ?? error.message})`, { cause: error }),
+      ),
+    );
+  }
+
+  /** A socket for whatever address the system finds best, on any port; bound when it sends for the first time. */
+  static towards(host: string, options: UdpOptions): UdpSocket {
+    return new UdpSocket(isIPv4(host), options);
+  }
+
+  /** A socket at this address, on a port of the range. Rejects with `address-in-use` where all of them are taken. */
+  static async bind(host: string, [first, last]: PortRange = ANY_PORT, options: UdpOptions): Promise<UdpSocket> {
+    const count = last - first + 1;
+    const start = Math.floor(Math.random() * count);
+    for (let step = 0; step < count; step += 1) {
+      const udp = new UdpSocket(isIPv4(host), options);
+      try {
+        await bound(udp.#socket, { address: host, port: first + ((start + step) % count), exclusive: true });
+        return udp;
+      } catch (error) {
+        udp.close();
+        if (errnoOf(error) !== 'EADDRINUSE')
+          throw new DepotError(
+            'dial-failed',
+            `cannot open a UDP port on ${host} (${errnoOf(error) ?? String(error)})`,
+            {
+              cause: error,
+            },
+          );
+      }
+    }
+    throw new DepotError('address-in-use', `all UDP ports from ${first} to ${last} are taken`);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  /** False where too much waits already, or there is no such port. `data` has to stay as it is. `failed` is called where the system refuses. */
+  send(data: Uint8Array, { host, port }: Address, failed: () => void): boolean {
+    if (port === 0) return false;
+    if (this.#socket.getSendQueueSize() + data.length > this.#queueBytes) return false;
+    this.#socket.send(data, port, host, (error) => {
+      if (error) failed();
+    });
+    return true;
+  }
+
+  close(): void {
+    this.#socket.removeAllListeners('error').on('error', () => undefined);
+    this.#socket.close();
+  }
+}
+
+/** Addresses come as addresses; Node's own lookup would let each datagram wait a turn. */
+const asItIs = (
+  host: string,
+  _options: unknown,
+  found: (error: Error | null, address: string, family: number) => void,
+): void => found(null, host, isIPv4(host) ? 4 : 6);
+
+const bound = (socket: dgram.Socket, options: dgram.BindOptions): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const own = socket.listeners('error');
+    socket.removeAllListeners('error').once('error', reject);
+    socket.bind(options, () => {
+      socket.removeListener('error', reject);
+      for (const listener of own) socket.on('error', listener as () => void);
+      resolve();
+    });
+  });

@@ -1,0 +1,134 @@
+// The server's end of an association towards the locals: each datagram names its own destination, and so its own local.
+// One association on a tunnel for each local, opened by the first datagram that goes there. A local that goes away takes
+// its part with it and no more; the next datagram opens it again.
+
+import { asDepotError, DepotError } from '../errors.ts';
+import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import type { Address } from '../socks/address.ts';
+
+export interface Destination {
+  readonly local: string;
+  /** As that local shall resolve it. */
+  readonly destination: Address;
+}
+
+export interface AssociationOptions {
+  /** Throws a `DepotError` where the client may not go there, or nobody knows the way. */
+  readonly route: (address: Address) => Destination;
+  readonly open: (local: string, signal: AbortSignal) => Promise<DatagramEndpoint>;
+  /** What may wait for a local to answer, in bytes. */
+  readonly queueBytes: number;
+  /** Called once, when it is over. */
+  readonly onEnd: () => void;
+}
+
+interface Waiting {
+  readonly data: Uint8Array;
+  readonly destination: Address;
+}
+
+type Branch =
+  | { readonly state: 'opening'; readonly waiting: Waiting[]; bytes: number }
+  | { readonly state: 'open'; readonly endpoint: DatagramEndpoint }
+  | { readonly state: 'failed'; readonly untilMs: number };
+
+/** How long a route counts: the database is not asked for every datagram. */
+const ROUTE_MS = 2000;
+const ROUTES_KEPT = 1024;
+/** How long a local that could not be asked is left alone. */
+const FAILED_MS = 1000;
+
+interface CachedRoute {
+  readonly to: Destination | undefined;
+  readonly untilMs: number;
+}
+
+export class Association implements DatagramEndpoint {
+  readonly #options: AssociationOptions;
+  readonly #branches = new Map<string, Branch>();
+  readonly #routes = new Map<string, CachedRoute>();
+  readonly #ended = new AbortController();
+  #sink: DatagramSink | undefined;
+  #dropped = 0;
+
+  constructor(options: AssociationOptions) {
+    this.#options = options;
+  }
+
+  get dropped(): number {
+    let dropped = this.#dropped;
+    for (const branch of this.#branches.values()) if (branch.state === 'open') dropped += branch.endpoint.dropped;
+    return dropped;
+  }
+
+  readInto(sink: DatagramSink): void {
+    this.#sink = sink;
+  }
+
+  send(data: Uint8Array, address: Address): void {
+    const route = this.#route(address);
+    const branch = route && this.#branch(route.local);
+    if (route === undefined || branch?.state === 'failed' || branch === undefined) this.#dropped += 1;
+    else if (branch.state === 'open') branch.endpoint.send(data, route.destination);
+    else if (branch.bytes + data.length > this.#options.queueBytes) this.#dropped += 1;
+    else {
+      branch.bytes += data.length;
+      branch.waiting.push({ data: Uint8Array.from(data), destination: route.destination });
+    }
+  }
+
+  end(error?: DepotError): void {
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort(error ?? new DepotError('stopped', 'the association has ended'));
+    for (const branch of this.#branches.values()) if (branch.state === 'open') branch.endpoint.end(error);
+    this.#options.onEnd();
+  }
+
+  #route(address: Address): Destination | undefined {
+    const key = `${address.host} ${address.port}`;
+    const nowMs = performance.now();
+    const cached = this.#routes.get(key);
+    if (cached !== undefined && cached.untilMs > nowMs) return cached.to;
+    let to: Destination | undefined;
+    try {
+      to = this.#options.route(address);
+    } catch (error) {
+      if (!(error instanceof DepotError)) throw error;
+    }
+    this.#routes.delete(key);
+    this.#routes.set(key, { to, untilMs: nowMs + ROUTE_MS });
+    if (this.#routes.size > ROUTES_KEPT) this.#routes.delete(this.#routes.keys().next().value ?? key);
+    return to;
+  }
+
+  #branch(local: string): Branch {
+    const known = this.#branches.get(local);
+    if (known !== undefined && (known.state !== 'failed' || known.untilMs > performance.now())) return known;
+    const opening: Branch = { state: 'opening', waiting: [], bytes: 0 };
+    this.#branches.set(local, opening);
+    this.#options.open(local, this.#ended.signal).then(
+      (endpoint) => this.#opened(local, endpoint, opening.waiting),
+      () => {
+        this.#dropped += opening.waiting.length;
+        this.#branches.set(local, { state: 'failed', untilMs: performance.now() + FAILED_MS });
+      },
+    );
+    return opening;
+  }
+
+  #opened(local: string, endpoint: DatagramEndpoint, waiting: readonly Waiting[]): void {
+    if (this.#ended.signal.aborted) {
+      endpoint.end(asDepotError(this.#ended.signal.reason, 'stopped'));
+      return;
+    }
+    this.#branches.set(local, { state: 'open', endpoint });
+    for (const { data, destination } of waiting) endpoint.send(data, destination);
+    endpoint.readInto({
+      send: (data, source) => this.#sink?.send(data, source),
+      end: () => {
+        this.#dropped += endpoint.dropped;
+        this.#branches.delete(local);
+      },
+    });
+  }
+}
