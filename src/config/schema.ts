@@ -64,6 +64,7 @@ const entry = {
 
 /** What those share who dial the server. */
 const uplink = {
+  bindMs: milliseconds('how long an app may take to connect back (BIND)', 60_000),
   connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
   reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
   reconnectSilentMaxMs: milliseconds('the longest pause while nothing answers at the server', 1_500),
@@ -130,7 +131,9 @@ export const LocalConfig = z.strictObject({
   allow: z
     .array(z.string().min(1))
     .default([])
-    .describe('what may be dialed besides the loopback: HOST[:PORTS], repeatable'),
+    .describe(
+      'what may be dialed besides the loopback: HOST[:PORTS], repeatable; bind:HOST[:PORTS] lets an app connect back',
+    ),
   udpDestinationsMax: z
     .int()
     .min(1)

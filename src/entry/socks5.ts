@@ -27,7 +27,12 @@ export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Prom
     await associate(visitor, asked, options);
     return;
   }
-  await options.streams.carry(asked, { stream: client, signal: gone, answer: (outcome) => reply(visitor, outcome) });
+  await options.streams.carry(asked, {
+    stream: client,
+    signal: gone,
+    listening: (bound) => client.write([encodeReply(Reply.succeeded, bound)], ignore),
+    answer: (outcome) => reply(visitor, outcome),
+  });
 };
 
 /** Tells the client what came of its request, and sees it off where nothing more will come. */

@@ -37,6 +37,8 @@ export const FrameType = {
   window: 0x16,
   /** One datagram of an association: its address as SOCKS writes it (ATYP ADDR PORT), and its bytes. */
   datagram: 0x17,
+  /** Local to server: the app may connect here (BIND). JSON. Opened or refused follows. */
+  listening: 0x18,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

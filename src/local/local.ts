@@ -80,6 +80,7 @@ export class DepotLocal implements AsyncDisposable {
         reverse: reverseHost,
         share,
         dialMs: config.dialMs,
+        bindMs: config.bindMs,
         udpQueueBytes: config.udpQueueBytes,
         udpDestinationsMax: config.udpDestinationsMax,
         onRefused: ({ code, message }, destination) =>

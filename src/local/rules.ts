@@ -45,15 +45,22 @@ const covers = ({ host }: Rule, name: string, address: string): boolean => {
   }
 };
 
+/** Before a rule that says who may connect to this local, when a client waits for that. */
+const BIND = 'bind:';
+
 export class Rules {
   readonly #rules: readonly Rule[];
+  readonly #bindRules: readonly Rule[];
 
   /**
    * Without a rule that names the loopback, local's loopback is allowed, on every port; with one, only what it says.
    * Throws `invalid-config` on a rule that cannot be read.
    */
   constructor(texts: readonly string[]) {
-    const rules = texts.map(parseRule);
+    const rules = texts.filter((text) => !text.startsWith(BIND)).map(parseRule);
+    this.#bindRules = texts
+      .filter((text) => text.startsWith(BIND))
+      .map((text) => ({ ...parseRule(text.slice(BIND.length)), text }));
     const namesLoopback = rules.some((rule) => LOOPBACK.some((range) => spellsOut(rule, range)));
     const ownLoopback = { ...parseRule('localhost'), text: 'loopback (the default)' };
     this.#rules = namesLoopback ? rules : [...rules, ownLoopback];
@@ -61,7 +68,7 @@ export class Rules {
 
   /** The rules in force, as text. */
   get texts(): readonly string[] {
-    return this.#rules.map(({ text }) => text);
+    return [...this.#rules, ...this.#bindRules].map(({ text }) => text);
   }
 
   /** May the address that `name` was `resolved` to (or is) be dialed on `port`; on any port at all where it is undefined? */
@@ -69,15 +76,42 @@ export class Rules {
     const address = canonicalHost(resolved);
     const target = port === undefined ? address : formatAddress({ host: address, port });
     if (!isIP(address)) return { allowed: false, reason: `${address} is no address` };
-    const special = explicitOnly.find(({ contains }) => contains(address));
-    const rule = this.#rules.find(
-      (candidate) =>
-        covers(candidate, canonicalHost(name), address) &&
-        coversPort(candidate, port) &&
-        (special === undefined || spellsOut(candidate, special)),
-    );
+    const rule = find(this.#rules, name, address, port);
     if (rule !== undefined) return { allowed: true, reason: `${target} is allowed by ${rule.text}` };
-    const hint = special === undefined ? '' : `; ${special.kind} addresses need a rule that names them`;
-    return { allowed: false, reason: `${target} matches no rule (in force: ${this.texts.join(' ')})${hint}` };
+    return {
+      allowed: false,
+      reason: `${target} matches no rule (in force: ${this.texts.join(' ')})${hintFor(address)}`,
+    };
+  }
+
+  /**
+   * May the address that `name` was `resolved` to (or is) connect to this local; and on which ports may it be awaited?
+   * Everybody is 0.0.0.0 or ::, and has to be spelled out. Nobody may by default.
+   */
+  checkBind(name: string, resolved: string): Verdict & Pick<Rule, 'ports'> {
+    const address = canonicalHost(resolved);
+    const rule = isIP(address) ? find(this.#bindRules, name, address, undefined) : undefined;
+    if (rule !== undefined)
+      return { allowed: true, reason: `${address} is allowed by ${rule.text}`, ports: rule.ports };
+    const reason = `no rule lets ${address} connect (it would be ${BIND}${address})${hintFor(address)}`;
+    return { allowed: false, reason, ports: [] };
   }
 }
+
+const specialOf = (address: string): (typeof explicitOnly)[number] | undefined =>
+  explicitOnly.find(({ contains }) => contains(address));
+
+const find = (rules: readonly Rule[], name: string, address: string, port: number | undefined): Rule | undefined => {
+  const special = specialOf(address);
+  return rules.find(
+    (rule) =>
+      covers(rule, canonicalHost(name), address) &&
+      coversPort(rule, port) &&
+      (special === undefined || spellsOut(rule, special)),
+  );
+};
+
+const hintFor = (address: string): string => {
+  const special = specialOf(address);
+  return special === undefined ? '' : `; ${special.kind} addresses need a rule that names them`;
+};

@@ -22,7 +22,7 @@ export interface Request {
 /** What came of it, by what there is to carry. */
 export type Connection = StreamConnection | DatagramConnection | Answer;
 
-/** CONNECT: an app that has answered. */
+/** CONNECT and BIND: an app that has answered, or that has connected. */
 interface StreamConnection extends Answered {
   readonly kind: 'stream';
   readonly stream: Endpoint;
@@ -50,4 +50,10 @@ interface Answered {
  * Resolves once the app has answered, rejects with a `DepotError` that maps to one REP.
  * Aborting `signal` (the client went away) ends the attempt.
  */
-export type Connector = (request: Request, signal: AbortSignal) => Promise<Connection>;
+export type Connector = (request: Request, signal: AbortSignal, progress: Progress) => Promise<Connection>;
+
+/** What a connector tells before it resolves. */
+export interface Progress {
+  /** BIND: the app may connect to this address now. The connection that follows is the app's, and `bound` its address. */
+  readonly listening: (bound: Address) => void;
+}

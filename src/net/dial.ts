@@ -132,12 +132,15 @@ export const orAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Pr
   }
 };
 
-/** A signal that aborts with `error` after `milliseconds`, or when `parent` does. Call `clear` when it is not needed. */
+/**
+ * A signal that aborts with `error` after `milliseconds`, or when `parent` does. Call `clear` when it is not needed,
+ * `stopClock` when only the parent shall count from here on.
+ */
 export const deadline = (
   milliseconds: number,
   error: () => DepotError,
   parent?: AbortSignal,
-): { readonly signal: AbortSignal; readonly clear: () => void } => {
+): { readonly signal: AbortSignal; readonly clear: () => void; readonly stopClock: () => void } => {
   const controller = new AbortController();
   const onParent = (): void => controller.abort(parent?.reason);
   const timer = setTimeout(() => controller.abort(error()), milliseconds);
@@ -147,5 +150,5 @@ export const deadline = (
     clearTimeout(timer);
     parent?.removeEventListener('abort', onParent);
   };
-  return { signal: controller.signal, clear };
+  return { signal: controller.signal, clear, stopClock: () => clearTimeout(timer) };
 };

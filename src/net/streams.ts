@@ -43,6 +43,8 @@ export interface Asker {
   readonly stream?: Endpoint | undefined;
   readonly datagrams?: DatagramEndpoint | undefined;
   readonly signal: AbortSignal;
+  /** BIND: where the app is awaited, once, before the answer. */
+  readonly listening?: (bound: Address) => void;
   /** Called once, before any byte of the app is passed on. */
   answer(outcome: Connection | DepotError): void;
 }
@@ -113,7 +115,9 @@ export class Streams {
     if (asker.signal.aborted) onGone();
     asker.signal.addEventListener('abort', onGone);
     try {
-      const connection = await this.#connector(stream.request, aborter.signal);
+      const connection = await this.#connector(stream.request, aborter.signal, {
+        listening: (bound) => asker.listening?.(bound),
+      });
       stream.local = connection.local;
       if (aborter.signal.aborted) {
         const error = asDepotError(aborter.signal.reason, 'aborted');

@@ -7,7 +7,7 @@ import { errorOf, Failure, failureOf, Open, Opened, parseMessage } from '../link
 import type { WindowOptions } from '../link/window.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
-import type { Connection } from './connector.ts';
+import type { Connection, Progress } from './connector.ts';
 import type { FrameConnection } from './frame-connection.ts';
 import { TunnelDatagrams } from './tunnel-datagrams.ts';
 import { TunnelStream } from './tunnel-stream.ts';
@@ -20,6 +20,8 @@ export interface IncomingStream {
   /** Aborts when the other side does not want it any more. */
   readonly signal: AbortSignal;
   answer(outcome: { readonly bound: Address } | DepotError): void;
+  /** BIND: tells where the app is awaited, before the answer. */
+  readonly listening: (bound: Address) => void;
 }
 
 export type AcceptStream = (open: Open, incoming: IncomingStream) => void;
@@ -35,6 +37,8 @@ export interface TunnelOptions {
 /** A request that waits for its answer. */
 interface Opening extends PromiseWithResolvers<Address> {
   readonly carries: Connection['kind'];
+  /** For a BIND that has not heard it yet. */
+  listening: Progress['listening'] | undefined;
 }
 
 /** What a stream of this command carries once it is open. */
@@ -80,15 +84,15 @@ export class Tunnel implements FrameSink {
   }
 
   /** Asks the other side for a stream. Rejects with what it answered, or with why there is no answer. */
-  open(open: Open, signal: AbortSignal): Promise<Connection> {
+  open(open: Open, signal: AbortSignal, progress?: Progress): Promise<Connection> {
     const id = this.#lastStream + 1;
     this.connection.send(encodeJsonFrame(FrameType.open, id, open));
-    return this.#await(id, open.command, signal);
+    return this.#await(id, open.command, signal, progress);
   }
 
   /** The stream that was asked for on the control connection, before there was this tunnel. */
-  expect(command: Command, signal: AbortSignal): Promise<Connection> {
-    return this.#await(FIRST_STREAM, command, signal);
+  expect(command: Command, signal: AbortSignal, progress?: Progress): Promise<Connection> {
+    return this.#await(FIRST_STREAM, command, signal, progress);
   }
 
   /** The same, seen from local. */
@@ -96,11 +100,12 @@ export class Tunnel implements FrameSink {
     this.#accept(FIRST_STREAM, open);
   }
 
-  async #await(id: number, command: Command, signal: AbortSignal): Promise<Connection> {
+  async #await(id: number, command: Command, signal: AbortSignal, progress?: Progress): Promise<Connection> {
     if (!this.connection.isOpen) throw new DepotError('connection-lost', 'the tunnel was lost');
     const kind = carriedBy(command);
     const stream = this.#add(id, kind);
-    const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind };
+    const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind, listening: undefined };
+    if (command === 'bind') answer.listening = (bound) => progress?.listening(bound);
     const onAbort = (): void => {
       const error = asDepotError(signal.reason, 'aborted');
       stream.reset(error);
@@ -138,7 +143,10 @@ export class Tunnel implements FrameSink {
       }
     };
     const carried = stream instanceof TunnelDatagrams ? { datagrams: stream } : { stream };
-    accept(open, { ...carried, signal: aborter.signal, answer });
+    const listening = (bound: Address): void => {
+      if (!stream.isClosed) this.connection.send(encodeJsonFrame(FrameType.listening, id, { bound } satisfies Opened));
+    };
+    accept(open, { ...carried, signal: aborter.signal, answer, listening });
   }
 
   #add(id: number, carries: Connection['kind']): TunnelEnd {
@@ -185,6 +193,14 @@ export class Tunnel implements FrameSink {
         const asked = this.#asked(id, type);
         succeed(stream, asked.carries);
         asked.resolve(bound);
+        return;
+      }
+      case FrameType.listening: {
+        const asked = this.#asked(id, type);
+        const { listening } = asked;
+        if (listening === undefined) throw misplaced(type, id);
+        asked.listening = undefined;
+        listening(parseMessage(Opened, payload).bound);
         return;
       }
       case FrameType.refused:

@@ -3,7 +3,7 @@
 import type { ServerConfig } from '../config/schema.ts';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Connection, Connector, Request } from '../net/connector.ts';
+import type { Connection, Connector, Progress, Request } from '../net/connector.ts';
 import { deadline } from '../net/dial.ts';
 import type { DatagramEndpoint } from '../net/datagrams.ts';
 import { type Address, isLoopbackHost, UNSPECIFIED } from '../socks/address.ts';
@@ -38,27 +38,33 @@ export class ServerConnector {
     });
   }
 
-  readonly connect: Connector = async (asked, signal) => {
+  readonly connect: Connector = async (asked, signal, progress) => {
     if (asked.command === 'associate') return this.#associations.associate(asked);
     const destination = this.#named(asked.destination);
     if (asked.command === 'resolve-ptr' && destination !== asked.destination)
       return { kind: 'answer', bound: { host: destination.host, port: 0 } };
     const request = { ...asked, destination };
-    const connection = await this.#askInTurn(this.#options.gate.decideStarted(request), request, signal);
+    const connection = await this.#askInTurn(this.#options.gate.decideStarted(request), request, signal, progress);
     return request.command === 'resolve' ? this.#usable(connection, request) : connection;
   };
 
   /** Asks one candidate after the other, as long as those before turn out to be gone. */
-  async #askInTurn(decision: Decision, request: Request, signal: AbortSignal): Promise<Connection> {
+  async #askInTurn(decision: Decision, request: Request, signal: AbortSignal, progress: Progress): Promise<Connection> {
+    let isAnnounced = false;
+    const listening = (bound: Address): void => {
+      isAnnounced = true;
+      progress.listening(bound);
+    };
     const { candidates, code = 'not-allowed', reason } = decision;
     let failure = new DepotError(code, reason);
     for (const [index, candidate] of candidates.entries()) {
       try {
-        return await this.#ask(candidate, decision, request, signal);
+        return await this.#ask(candidate, decision, request, signal, { listening });
       } catch (error) {
         failure = asDepotError(error, 'internal');
         const next = candidates[index + 1];
-        if (next === undefined || signal.aborted || !GONE.has(failure.code)) throw failure;
+        // What the client was told of a BIND holds for one local alone.
+        if (next === undefined || isAnnounced || signal.aborted || !GONE.has(failure.code)) throw failure;
         this.#options.log.warn(
           { event: 'fail-over', from: candidate.local, to: next.local, code: failure.code },
           `asking local ${next.local} instead of ${candidate.local}: ${failure.message}`,
@@ -73,6 +79,7 @@ export class ServerConnector {
     { destination, user }: Pick<Decision, 'destination' | 'user'>,
     { command, from }: Request,
     signal: AbortSignal,
+    progress?: Progress,
   ): Promise<Connection> {
     const { registry, gate, config } = this.#options;
     const { openMs } = config;
@@ -89,7 +96,12 @@ export class ServerConnector {
       ...(addressRules.length > 0 && { addressRules: [...addressRules] }),
     };
     try {
-      const connection = await session.open(open, limit.signal);
+      const listening = (bound: Address): void => {
+        // From here on we wait for the app, and local says when that has taken too long.
+        limit.stopClock();
+        progress?.listening(bound);
+      };
+      const connection = await session.open(open, limit.signal, { listening });
       if (connection.kind !== 'stream') return { ...connection, local };
       return { ...connection, stream: gate.shape(connection.stream, user, local), local };
     } finally {

@@ -3,7 +3,7 @@
 import { DepotError } from '../errors.ts';
 import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
 import { ADDRESS_RULES_VERSION, errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
-import type { Connection } from '../net/connector.ts';
+import type { Connection, Progress } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import type { Command } from '../socks/messages.ts';
 import { type PoolOptions, TunnelPool } from './tunnel-pool.ts';
@@ -58,7 +58,7 @@ export class Session implements FrameSink {
   }
 
   /** Asks for a stream. Rejects with what local said, or with `command-unsupported` or `not-allowed` where it is too old to do it. */
-  async open(open: Open, signal: AbortSignal): Promise<Connection> {
+  async open(open: Open, signal: AbortSignal, progress: Progress): Promise<Connection> {
     const { name, version, software } = this.peer;
     if (!this.knows(open.command))
       throw new DepotError(
@@ -70,7 +70,7 @@ export class Session implements FrameSink {
         'not-allowed',
         `local ${name} (${software}) is too old to check rules on the address of ${open.destination.host}; upgrade it`,
       );
-    return this.pool.open(open, signal);
+    return this.pool.open(open, signal, progress);
   }
 
   close(error: DepotError): void {

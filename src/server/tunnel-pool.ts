@@ -6,7 +6,7 @@ import { DepotError } from '../errors.ts';
 import { encodeJsonFrame, FrameType } from '../link/frames.ts';
 import type { Control, Open } from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
-import type { Connection } from '../net/connector.ts';
+import type { Connection, Progress } from '../net/connector.ts';
 import { orAborted } from '../net/dial.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
@@ -67,12 +67,13 @@ export class TunnelPool {
   }
 
   /** Opens a stream, on the best tunnel there is, or on one that local brings for it. */
-  async open(open: Open, signal: AbortSignal): Promise<Connection> {
+  async open(open: Open, signal: AbortSignal, progress: Progress): Promise<Connection> {
     for (;;) {
       if (this.#closed !== undefined) throw this.#closed;
       const tunnel = this.#tunnels.best();
-      if (tunnel !== undefined) return tunnel.open(open, signal);
-      if (this.#expected.size < this.#options.max + this.#options.min) return await this.#openWithTunnel(open, signal);
+      if (tunnel !== undefined) return tunnel.open(open, signal, progress);
+      if (this.#expected.size < this.#options.max + this.#options.min)
+        return await this.#openWithTunnel(open, signal, progress);
       await this.#tunnels.change(signal);
     }
   }
@@ -116,10 +117,10 @@ export class TunnelPool {
     this.#tunnels.close(error);
   }
 
-  #openWithTunnel(open: Open, signal: AbortSignal): Promise<Connection> {
+  #openWithTunnel(open: Open, signal: AbortSignal, progress: Progress): Promise<Connection> {
     const connection = Promise.withResolvers<Connection>();
     const id = this.#expect({
-      attached: (tunnel) => connection.resolve(tunnel.expect(open.command, signal)),
+      attached: (tunnel) => connection.resolve(tunnel.expect(open.command, signal, progress)),
       failed: connection.reject,
     });
     this.#tell({ type: 'request', tunnel: id, open });

@@ -8,6 +8,8 @@ import { BOUND, NEVER, OPEN, tunnelPair } from '../support/link.ts';
 
 const REQUEST: Request = { ...OPEN, user: undefined, from: '127.0.0.1' };
 
+const PROGRESS = { listening: (): void => undefined };
+
 /** An uplink that hands out these tunnels, one after the other. */
 const uplinkWith = (...tunnels: readonly Tunnel[]): Parameters<typeof createServerConnector>[0] => {
   const left = [...tunnels];
@@ -17,7 +19,7 @@ const uplinkWith = (...tunnels: readonly Tunnel[]): Parameters<typeof createServ
 describe('the connector of a client', () => {
   it('asks the server through a tunnel, and says nothing of who asks', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
-    const asked = createServerConnector(uplinkWith(near))({ ...REQUEST, user: 'mallory' }, NEVER);
+    const asked = createServerConnector(uplinkWith(near))({ ...REQUEST, user: 'mallory' }, NEVER, PROGRESS);
     const { open, incoming } = await requests.next();
     assert.deepEqual(open, { command: 'connect', destination: OPEN.destination, from: '127.0.0.1' });
     incoming.answer({ bound: BOUND });
@@ -26,7 +28,7 @@ describe('the connector of a client', () => {
 
   it('takes another tunnel where the first is given up before it has answered', async (t) => {
     const [first, second] = [await tunnelPair(t), await tunnelPair(t)];
-    const asked = createServerConnector(uplinkWith(first.server, second.server))(REQUEST, NEVER);
+    const asked = createServerConnector(uplinkWith(first.server, second.server))(REQUEST, NEVER, PROGRESS);
     await first.requests.next();
     first.local.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
     const { incoming } = await second.requests.next();
@@ -36,20 +38,20 @@ describe('the connector of a client', () => {
 
   it('passes on what the server says, and asks nobody else', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
-    const asked = createServerConnector(uplinkWith(near))(REQUEST, NEVER);
+    const asked = createServerConnector(uplinkWith(near))(REQUEST, NEVER, PROGRESS);
     const { incoming } = await requests.next();
     incoming.answer(new DepotError('not-allowed', 'no'));
     await assert.rejects(asked, { code: 'not-allowed', message: 'no' });
   });
 
   it('says at once that there is no connection to the server', async () => {
-    await assert.rejects(createServerConnector({ link: undefined })(REQUEST, NEVER), { code: 'server-away' });
+    await assert.rejects(createServerConnector({ link: undefined })(REQUEST, NEVER, PROGRESS), { code: 'server-away' });
   });
 
   it('does not try again for somebody who has gone', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
     const gone = new AbortController();
-    const asked = createServerConnector(uplinkWith(near))(REQUEST, gone.signal);
+    const asked = createServerConnector(uplinkWith(near))(REQUEST, gone.signal, PROGRESS);
     await requests.next();
     gone.abort(new DepotError('aborted', 'gone'));
     near.connection.close(new DepotError('stopped', 'over'));

@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import http from 'node:http';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { SocksClient } from 'socks';
@@ -39,7 +40,7 @@ let files: ReturnType<typeof tempDir>;
 let web: App;
 before(async () => {
   files = tempDir();
-  depot = await Depot.pair();
+  depot = await Depot.pair({}, { allow: ['bind:localhost'] });
   live = proxyAt(depot.socksPort, depot.login);
   dead = proxyAt(await App.closedPort(), depot.login);
   web = await App.listen((socket) => {
@@ -190,6 +191,22 @@ test('UDP with the socks package', async () => {
   });
   socket.destroy();
   await assert.rejects(associate(dead));
+});
+
+test('BIND with the socks package', async () => {
+  const client = new SocksClient({
+    command: 'bind',
+    proxy: { host: LOOPBACK, port: live.port, type: 5, userId: live.user, password: live.password },
+    destination: { host: 'home.depot', port: 0 },
+  });
+  const [bound, established] = [once(client, 'bound'), once(client, 'established')];
+  client.connect();
+  const [{ remoteHost }] = (await bound) as [Established];
+  const app = connect({ host: remoteHost?.host ?? '', port: remoteHost?.port ?? 0 });
+  app.end('from the app');
+  const [{ socket }] = (await established) as [Established];
+  assert.equal((await collect(socket)).toString(), 'from the app');
+  socket.destroy();
 });
 
 type Established = Awaited<ReturnType<typeof SocksClient.createConnection>>;

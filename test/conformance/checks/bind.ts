@@ -1,7 +1,6 @@
 // BIND: RFC 1928, sections 4 and 6. The app connects back to the client through the server.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import net from 'node:net';
 import { App } from '../../support/apps.ts';
 import type { SocksReply, Wire } from '../../support/socks-client.ts';
@@ -26,7 +25,10 @@ const connectBack = async (trial: Trial, { host, port }: SocksReply, localAddres
   const socket = net.connect({ host: UNSPECIFIED.has(host) ? trial.appHost : host, port, localAddress });
   trial.use({ [Symbol.dispose]: () => void socket.destroy() });
   socket.on('error', () => undefined);
-  await Promise.race([once(socket, 'connect'), once(socket, 'close')]);
+  // A reset at once is a way to turn somebody away, too; `once` would reject for it.
+  await new Promise<void>((resolve) => {
+    for (const event of ['connect', 'close']) socket.once(event, () => resolve());
+  });
   return socket;
 };
 
@@ -70,7 +72,7 @@ export const BIND_CHECKS: readonly Check[] = [
       if (trial.appHost !== '127.0.0.1') throw new NotApplicable('needs apps on 127.0.0.1');
       const [wire, first] = await bind(trial);
       const stranger = await connectBack(trial, first, STRANGER);
-      const closed = once(stranger, 'close').then(() => 'closed');
+      const closed = new Promise<string>((resolve) => void stranger.once('close', () => resolve('closed')));
       stranger.resume();
       const second = wire.readReply().catch(() => undefined);
       const outcome = await Promise.race([second, stranger.destroyed ? 'closed' : closed]);

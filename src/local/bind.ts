@@ -1,0 +1,58 @@
+// BIND in local: waits for one connection of an app, at an address that the app can reach.
+// Opening a port to the private network is more than dialing out, so it needs a rule of its own.
+
+import { DepotError } from '../errors.ts';
+import { addressTowards, awaitConnection } from '../net/await-connection.ts';
+import type { Connector } from '../net/connector.ts';
+import { deadline, orAborted, type Resolve } from '../net/dial.ts';
+import type { FairShare } from '../net/fair-share.ts';
+import { SocketEndpoint } from '../net/socket-endpoint.ts';
+import { canonicalHost, formatAddress } from '../socks/address.ts';
+import type { Rules } from './rules.ts';
+
+export interface BinderOptions {
+  readonly rules: Rules;
+  readonly resolve: Resolve;
+  readonly share: FairShare;
+  /** How long the app may take to connect, in milliseconds. */
+  readonly bindMs: number;
+}
+
+/** A client that does not say who will connect; and an address of its family that is far away, to find ours. */
+const ANYBODY: Readonly<Record<string, string>> = { '0.0.0.0': '192.0.2.1', '::': '2001:db8::1' };
+
+export const createBinder =
+  ({ rules, resolve, share, bindMs }: BinderOptions): Connector =>
+  async ({ destination }, signal, { listening }) => {
+    const { host } = destination;
+    const tooLate = (): DepotError =>
+      new DepotError('dial-timeout', `${formatAddress(destination)} did not connect in ${bindMs / 1000} s`);
+    const limit = deadline(bindMs, tooLate, signal);
+    try {
+      const isAnybody = host in ANYBODY;
+      const addresses = isAnybody ? [host] : await orAborted(resolve(host), limit.signal);
+      const verdicts = addresses.map((address) => ({ address, ...rules.checkBind(host, address) }));
+      const allowed = verdicts.filter((verdict) => verdict.allowed);
+      const [first] = allowed;
+      if (first === undefined)
+        throw new DepotError(
+          'not-allowed',
+          verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`,
+        );
+      const expected = new Set(allowed.map(({ address }) => canonicalHost(address)));
+      const socket = await awaitConnection(
+        {
+          host: await addressTowards(ANYBODY[host] ?? first.address),
+          ports: first.ports,
+          isExpected: (from) => isAnybody || expected.has(from),
+        },
+        limit.signal,
+        listening,
+      );
+      const { remoteAddress = '', remotePort = 0 } = socket;
+      const bound = { host: canonicalHost(remoteAddress), port: remotePort };
+      return { kind: 'stream', bound, stream: SocketEndpoint.accept(socket, share) };
+    } finally {
+      limit.clear();
+    }
+  };
