@@ -18,6 +18,8 @@ const COMMON = [
   'tunnelPort',
   'advertise',
   'publish',
+  'tlsCertificate',
+  'tlsKey',
   'allowAnonymous',
   'logLevel',
 ];

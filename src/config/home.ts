@@ -62,6 +62,10 @@ export class Home {
   get keyFile(): string {
     return path.join(this.directory, 'key.pem');
   }
+  /** The certificate that clients of the entry see where there is no other. Nothing secret. */
+  get certificateFile(): string {
+    return path.join(this.directory, 'certificate.pem');
+  }
   /** Whose home this is, by what is in it; undefined while nobody has moved in. */
   get role(): Role | undefined {
     if (existsSync(this.databaseFile)) return 'server';

@@ -88,6 +88,12 @@ export const ServerConfig = z.strictObject({
     .array(ServerPublish)
     .default([])
     .describe('fixed ports for programs that speak no proxy: LISTEN=HOST:PORT,from=NETWORK, repeatable'),
+  tlsCertificate: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('file with the certificate that clients see, PEM, chain included (default: self-signed by the own key)'),
+  tlsKey: z.string().min(1).optional().describe('file with the private key of tlsCertificate, PEM'),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),

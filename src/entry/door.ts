@@ -10,7 +10,8 @@ import { serveSocks4 } from './socks4.ts';
 import { serveSocks5 } from './socks5.ts';
 import { Visitor } from './visitor.ts';
 
-const FirstByte = { socks4: 0x04, socks5: 0x05, A: 0x41, Z: 0x5a } as const;
+/** The record type of TLS that a handshake begins with (RFC 8446, section 5.1) is 0x16. */
+const FirstByte = { socks4: 0x04, socks5: 0x05, tls: 0x16, A: 0x41, Z: 0x5a } as const;
 
 export class Door {
   readonly #options: EntryOptions;
@@ -54,6 +55,9 @@ export class Door {
     if (first === FirstByte.socks5) await serveSocks5(visitor, this.#options);
     else if (first >= FirstByte.A && first <= FirstByte.Z) await this.#http.serve(visitor);
     else if (first === FirstByte.socks4) await serveSocks4(visitor, this.#options);
-    else throw new DepotError('malformed-request', `a first byte ${first} that begins nothing we speak`);
+    else if (first === FirstByte.tls) {
+      await visitor.secure();
+      await this.#letIn(visitor);
+    } else throw new DepotError('malformed-request', `a first byte ${first} that begins nothing we speak`);
   }
 }

@@ -179,9 +179,9 @@ export class HttpProxy {
       refuse(response, { status: 404, why: WHAT_THIS_IS, closes: true });
       return;
     }
-    const { own } = visitor;
+    const { own, isSecure } = visitor;
     const { advertised } = this.#options;
-    const text = pacFor(pacProxyOf({ hostHeader: headers.host, advertised, own, secure: false }));
+    const text = pacFor(pacProxyOf({ hostHeader: headers.host, advertised, own, secure: isSecure }));
     response.writeHead(200, {
       'Content-Type': PAC_TYPE,
       'Content-Length': Buffer.byteLength(text),

@@ -1,8 +1,10 @@
 // What the door and everybody behind it are handed: the rest of depot, as far as a client may meet it.
 
+import type { BufferPool } from '../link/buffer-pool.ts';
 import type { AssociateOptions } from './client-datagrams.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import type { Streams } from '../net/streams.ts';
+import type { ClientTls } from '../net/tls.ts';
 import type { Credentials } from '../socks/messages.ts';
 
 /** Says whether a client is who it claims to be. */
@@ -17,6 +19,8 @@ export interface EntryOptions {
   readonly share: FairShare;
   /** From being accepted to the request, in milliseconds. */
   readonly handshakeMs: number;
+  /** How TLS is spoken, and where decrypted bytes wait; left out where the wire is this machine's own. */
+  readonly tls?: { readonly acceptor: ClientTls; readonly pool: BufferPool };
   /** How long an HTTP client may keep a connection between two requests, in milliseconds. */
   readonly httpIdleMs: number;
   /** What the operator says this host is called, where that was said. */

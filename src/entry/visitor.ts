@@ -5,7 +5,9 @@ import type net from 'node:net';
 import { DepotError } from '../errors.ts';
 import { deadline } from '../net/dial.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
+import type { Endpoint } from '../net/endpoint.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
+import { TlsEndpoint } from '../net/tls-endpoint.ts';
 import { type Address, canonicalHost } from '../socks/address.ts';
 import type { EntryOptions } from './options.ts';
 
@@ -23,19 +25,24 @@ export class Visitor {
   /** The client's IP address. */
   readonly from: string;
   /** What the client sends and is sent. */
-  readonly client: EarlyEndpoint;
+  client: EarlyEndpoint;
+  /** Whether that goes over TLS. */
+  isSecure = false;
   readonly #events: VisitorEvents;
+  readonly #options: EntryOptions;
+  readonly #plain: SocketEndpoint;
   readonly #socket: net.Socket;
   readonly #gone = new AbortController();
   #limit: ReturnType<typeof deadline>;
 
-  constructor(accepted: net.Socket, { share, handshakeMs }: EntryOptions, events: VisitorEvents) {
+  constructor(accepted: net.Socket, options: EntryOptions, events: VisitorEvents) {
     this.#events = events;
+    this.#options = options;
     this.from = canonicalHost(accepted.remoteAddress ?? '');
-    const inner = SocketEndpoint.accept(accepted, share);
-    this.#socket = inner.socket;
-    this.client = new EarlyEndpoint(inner, (error) => this.#gone.abort(error));
-    this.#limit = this.#wait(handshakeMs, 'the handshake took too long');
+    this.#plain = SocketEndpoint.accept(accepted, options.share);
+    this.#socket = this.#plain.socket;
+    this.client = this.#early(this.#plain);
+    this.#limit = this.#wait(options.handshakeMs, 'the handshake took too long');
   }
 
   /** Our address on this connection, where the client reached us. */
@@ -57,6 +64,16 @@ export class Visitor {
   get own(): Address {
     const { localAddress = '', localPort = 0 } = this.#socket;
     return { host: canonicalHost(localAddress), port: localPort };
+  }
+
+  /** From here on the client speaks through TLS. Rejects, the connection closed, where they do not understand each other. */
+  async secure(): Promise<void> {
+    const { tls, share } = this.#options;
+    if (tls === undefined || this.isSecure) throw new DepotError('malformed-request', 'TLS, where it is not spoken');
+    const socket = this.#plain.release(this.client.early);
+    const secure = await tls.acceptor.accept(socket, this.limit);
+    this.isSecure = true;
+    this.client = this.#early(new TlsEndpoint(secure, socket, { pool: tls.pool, share }));
   }
 
   /** The request is known: its time is not limited any more. */
@@ -90,6 +107,10 @@ export class Visitor {
   destroy(): void {
     this.admit();
     this.#socket.destroy();
+  }
+
+  #early(endpoint: Endpoint): EarlyEndpoint {
+    return new EarlyEndpoint(endpoint, (error) => this.#gone.abort(error));
   }
 
   #wait(milliseconds: number, why: string): ReturnType<typeof deadline> {

@@ -1,5 +1,6 @@
 // Who a side of the link is: a P-256 key pair that it made for itself. The other side pins the public key,
 // so the certificate around it is only what TLS wants to see: self-signed, made anew at each start, never checked.
+// Clients of the entry do check: for them there is one that says how this host is called.
 
 import {
   createHash,
@@ -11,6 +12,7 @@ import {
   sign,
 } from 'node:crypto';
 import type tls from 'node:tls';
+import { ipBytes, isIP } from '../socks/address.ts';
 
 export interface Identity {
   /** PEM, PKCS #8. Secret. */
@@ -45,7 +47,7 @@ const spkiOf = (key: KeyObject): Buffer => key.export({ type: 'spki', format: 'd
 
 const fingerprintOf = (spki: Buffer): string => createHash('sha256').update(spki).digest('base64url');
 
-// As much DER (X.690) as a version 1 certificate (RFC 5280, section 4.1) needs.
+// As much DER (X.690) as such a certificate (RFC 5280, section 4.1) needs.
 const der = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
   const content = Buffer.concat(parts);
   const size = content.length;
@@ -54,14 +56,32 @@ const der = (tag: number, ...parts: readonly Uint8Array[]): Buffer => {
 };
 const sequence = (...parts: readonly Uint8Array[]): Buffer => der(0x30, ...parts);
 const time = (text: string): Buffer => der(0x18, Buffer.from(text));
+const VERSION_3 = der(0xa0, der(0x02, Uint8Array.of(2)));
 const ECDSA_WITH_SHA256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
 const NAME = sequence(der(0x31, sequence(Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from('depot')))));
 
-const selfSigned = (key: KeyObject, spki: Buffer): string => {
+/** SubjectAltName (RFC 5280, section 4.2.1.6), and that it is the certificate of a server (4.2.1.12). */
+const extensionsFor = (hosts: readonly string[]): Buffer => {
+  const names = hosts.map((host) => (isIP(host) ? der(0x87, ipBytes(host)) : der(0x82, Buffer.from(host))));
+  const extension = (oid: string, value: Buffer): Buffer => sequence(Buffer.from(oid, 'hex'), der(0x04, value));
+  const serverAuth = Buffer.from('06082b06010505070301', 'hex');
+  const all = [extension('0603551d11', sequence(...names)), extension('0603551d25', sequence(serverAuth))];
+  return der(0xa3, sequence(...all));
+};
+
+/** A certificate of this key for these names and addresses, as PEM. It is no CA: to trust it is to trust this host. */
+export const certificateFor = (privateKey: string, hosts: readonly string[]): string => {
+  const key = createPrivateKey(privateKey);
+  return selfSigned(key, spkiOf(createPublicKey(key)), hosts);
+};
+
+/** Version 1 without `hosts`, version 3 with them. */
+const selfSigned = (key: KeyObject, spki: Buffer, hosts?: readonly string[]): string => {
   const serial = randomBytes(16);
   serial[0] = 0x40 | ((serial[0] ?? 0) & 0x3f);
   const validity = sequence(time('20200101000000Z'), time('99991231235959Z'));
-  const body = sequence(der(0x02, serial), ECDSA_WITH_SHA256, NAME, validity, NAME, spki);
+  const fields = [der(0x02, serial), ECDSA_WITH_SHA256, NAME, validity, NAME, spki];
+  const body = hosts === undefined ? sequence(...fields) : sequence(VERSION_3, ...fields, extensionsFor(hosts));
   const signature = der(0x03, Uint8Array.of(0), sign('sha256', body, key));
   const base64 = sequence(body, ECDSA_WITH_SHA256, signature).toString('base64');
   return `-----BEGIN CERTIFICATE-----\n${base64.match(/.{1,64}/g)?.join('\n')}\n-----END CERTIFICATE-----\n`;

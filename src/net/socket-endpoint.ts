@@ -47,11 +47,11 @@ export class SocketEndpoint implements Endpoint {
     });
     this.socket.setNoDelay(true);
     this.socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    this.socket.on('end', () => this.#sink?.end());
+    this.socket.on('end', this.#onEnd);
     this.socket.on('error', (error) => {
       this.#error = error;
     });
-    this.socket.on('close', () => this.#closed());
+    this.socket.on('close', this.#onClose);
   }
 
   /** A socket that begins to connect. Listen to its `connect` and `error`. */
@@ -62,6 +62,15 @@ export class SocketEndpoint implements Endpoint {
   /** Takes over a socket from a server with `pauseOnConnect` and `allowHalfOpen`. */
   static accept(accepted: net.Socket, share = new FairShare()): SocketEndpoint {
     return new SocketEndpoint((onread) => acceptWithOnread(accepted, onread), share);
+  }
+
+  /** Gives the socket away, paused, with `early` in front of what it has not delivered: TLS begins on it. */
+  release(early: Uint8Array): net.Socket {
+    this.#sink = undefined;
+    const { socket } = this;
+    socket.off('end', this.#onEnd).off('close', this.#onClose).pause();
+    socket.unshift(early);
+    return socket;
   }
 
   readInto(sink: Sink): void {
@@ -131,6 +140,9 @@ export class SocketEndpoint implements Endpoint {
   readonly #resume = (): void => {
     this.socket.resume();
   };
+
+  readonly #onEnd = (): void => this.#sink?.end();
+  readonly #onClose = (): void => this.#closed();
 
   #closed(): void {
     const clean = this.socket.readableEnded && this.socket.writableFinished;

@@ -1,6 +1,7 @@
 // TLS for the link: version 1.3, both sides known by their keys. There is no CA: after the handshake each side
 // looks at the other's key itself, and before that nothing is sent.
 
+import { constants } from 'node:crypto';
 import net from 'node:net';
 import tls from 'node:tls';
 import { DepotError, dialError, errnoOf } from '../errors.ts';
@@ -49,6 +50,49 @@ export class TlsAcceptor {
     });
   }
 }
+
+/** A certificate, with those that lead to its CA, and its key; both PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** The side of the server that clients meet: the world's TLS, 1.2 or newer, no key asked of them. */
+export class ClientTls {
+  #context: tls.SecureContext;
+
+  /** Throws where the key is not the certificate's, or one of them is none. */
+  constructor(pair: KeyPair) {
+    this.#context = clientContextOf(pair);
+  }
+
+  /** Shows another certificate from now on; whoever is connected keeps the old one. Throws as the constructor does. */
+  use(pair: KeyPair): void {
+    this.#context = clientContextOf(pair);
+  }
+
+  /** Shakes hands. Rejects, the socket destroyed, where that fails or `signal` aborts. */
+  accept(socket: net.Socket, signal: AbortSignal): Promise<tls.TLSSocket> {
+    const options: tls.TLSSocketOptions & { readonly allowHalfOpen: boolean } = {
+      isServer: true,
+      secureContext: this.#context,
+      ALPNProtocols: ['http/1.1'],
+      allowHalfOpen: true,
+    };
+    const secure = new tls.TLSSocket(socket, options);
+    return settle(secure, 'secure', signal, () => secure);
+  }
+}
+
+const clientContextOf = ({ certificate, privateKey }: KeyPair): tls.SecureContext =>
+  tls.createSecureContext({
+    cert: certificate,
+    key: privateKey,
+    minVersion: 'TLSv1.2',
+    // A client that renegotiates makes the server work for nothing.
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    honorCipherOrder: true,
+  });
 
 export interface DialTlsOptions {
   readonly host: string;

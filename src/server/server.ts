@@ -23,6 +23,7 @@ import { beginAnew, type FirstStart, StoreAdministration } from './administratio
 import { Admission } from './admission.ts';
 import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
+import { EntryCertificate } from './certificate.ts';
 import type { Decision } from './decide.ts';
 import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
@@ -58,6 +59,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
+  readonly #certificate: EntryCertificate;
   #listeners: { readonly socks: Listener; readonly control: Listener; readonly tunnel: Listener } | undefined;
   #published: readonly PublishedPort[] = [];
   #admin: AdminSocket | undefined;
@@ -65,7 +67,7 @@ export class DepotServer implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
 
   private constructor(state: ServerState, log: Log) {
-    const { config, store, identity } = state;
+    const { config, store, identity, home } = state;
     this.#state = state;
     this.#log = log;
     this.#registry = new Registry({
@@ -98,6 +100,14 @@ export class DepotServer implements AsyncDisposable {
       onEnd: (stream) => this.#streamEnd(stream),
     });
     const share = this.#share;
+    const budget = new WindowBudget(config.windowBudgetBytes);
+    this.#certificate = new EntryCertificate({
+      ...config,
+      home,
+      log,
+      privateKey: identity.privateKey,
+      host: advertisedHost(config),
+    });
     this.#entry = new Door({
       share,
       streams: this.#streams,
@@ -111,6 +121,7 @@ export class DepotServer implements AsyncDisposable {
       handshakeMs: config.handshakeMs,
       httpIdleMs: config.httpIdleMs,
       advertised: config.advertise,
+      tls: { acceptor: this.#certificate.tls, pool: budget.pool },
       forThisMachine: false,
       onTurnedAway: (from, why) => this.#turnedAway('socks', from, why),
     });
@@ -131,7 +142,7 @@ export class DepotServer implements AsyncDisposable {
         idMs: config.tunnelIdMs,
         windows: {
           maxBytes: config.windowMaxBytes,
-          budget: new WindowBudget(config.windowBudgetBytes),
+          budget,
           datagramBytes: config.udpQueueBytes,
         },
       },
@@ -150,12 +161,14 @@ export class DepotServer implements AsyncDisposable {
   /** Opens the home, binds every port, and runs. Rejects with a `DepotError` and leaves nothing open. */
   static async start(options: ServerOptions): Promise<DepotServer> {
     const state = openServerState(options);
-    const server = new DepotServer(state, logOf(options.log, state.config.logLevel));
+    let server: DepotServer | undefined;
     try {
+      server = new DepotServer(state, logOf(options.log, state.config.logLevel));
       await server.#start();
       return server;
     } catch (error) {
-      await server.stop();
+      if (server === undefined) state.store[Symbol.dispose]();
+      else await server.stop();
       throw error;
     }
   }
@@ -332,6 +345,7 @@ export class DepotServer implements AsyncDisposable {
     this.#listeners?.control.close();
     this.#listeners?.tunnel.close();
     this.#admin?.close();
+    this.#certificate.close();
     this.#state.store[Symbol.dispose]();
   }
 

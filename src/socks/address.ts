@@ -81,6 +81,12 @@ const ipv6Bytes = (canonical: string): Uint8Array => {
   return bytes;
 };
 
+/** The 4 or 16 bytes of an IP address. */
+export const ipBytes = (host: string): Uint8Array => {
+  const canonical = canonicalHost(host);
+  return isIPv4(canonical) ? Uint8Array.from(canonical.split('.').map(Number)) : ipv6Bytes(canonical);
+};
+
 const ipv6Text = (bytes: Uint8Array): string => {
   const groups = Array.from({ length: 8 }, (_, index) =>
     (((bytes[index * 2] ?? 0) << 8) | (bytes[index * 2 + 1] ?? 0)).toString(16),
