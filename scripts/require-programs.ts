@@ -5,11 +5,12 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
-/** What has to be there, and the Debian package that brings it. */
-const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] = [
+/** What has to be there, and the Debian package that brings it; with `--browser` that is a browser, which is large. */
+const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['curl', 'curl'],
   ['ncat', 'ncat'],
   ['git', 'git'],
+  ['wget', 'wget'],
   ['ssh', 'openssh-client'],
   ['sshd', 'openssh-server'],
   ['proxychains4', 'proxychains4'],
@@ -21,6 +22,7 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['ip', 'iproute2'],
   ['python3', 'python3'],
 ];
+const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']] as const) : ALWAYS;
 /** Debian keeps daemons where an ordinary user's PATH does not look. */
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const PYTHON = '/usr/bin/python3';

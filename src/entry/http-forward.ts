@@ -63,6 +63,7 @@ const exchange = (forwarding: Forwarding, app: AppStream): void => {
     path: target.path,
     headers: requestHeaders({ method, rawHeaders, host: target.host, upgrade }),
   });
+  upstream.maxHeadersCount = 0;
   upstream.on('error', (error) => refuse(response, error instanceof DepotError ? error.http : NO_HTTP));
   upstream.on('continue', () => response.writeContinue());
   upstream.on('response', (answer) => passBack(forwarding, answer, app));

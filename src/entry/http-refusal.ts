@@ -30,7 +30,8 @@ export const refuse = (response: http.ServerResponse, refusal: Refusal): void =>
     return;
   }
   const body = bodyOf(refusal);
-  if (refusal.closes) response.shouldKeepAlive = false;
+  // What is left of the body would be in the way of the next request.
+  if (refusal.closes || !response.req.complete) response.shouldKeepAlive = false;
   response.writeHead(refusal.status, headersOf(refusal, body));
   response.end(body);
 };

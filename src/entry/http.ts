@@ -57,6 +57,8 @@ export class HttpProxy {
     this.#options = options;
     // It never listens: every connection is handed to it, and the door keeps the time.
     this.#server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 0, shouldUpgradeCallback: isWebSocket });
+    // A field that is dropped for being one too many may be the one that says how long the body is. Bytes are limited.
+    this.#server.maxHeadersCount = 0;
     const onRequest: http.RequestListener = (request, response) =>
       this.#watch(request.socket, this.#request(request, response));
     this.#server.on('request', onRequest);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { curl, type Finished } from '../support/programs.ts';
+import { curl, type Finished, run } from '../support/programs.ts';
 import { Wire } from '../support/socks-client.ts';
 import { parseAsked, WebApp } from '../support/web-app.ts';
 
@@ -219,6 +219,26 @@ describe('absolute-form', () => {
   });
 });
 
+test('wget and git, which have a proxy setting of their own', async () => {
+  const http_proxy = proxy;
+  const url = `http://home.depot:${web.port}/wget`;
+  const wget = await run('wget', ['-q', '-O', '-', url], { env: { http_proxy } });
+  assert.equal(parseAsked(succeeded(wget)).url, '/wget');
+
+  const commit = 'c0ffee'.padEnd(40, '0');
+  const files: Readonly<Record<string, string>> = {
+    '/repo.git/info/refs': `${commit}\trefs/heads/main\n`,
+    '/repo.git/HEAD': 'ref: refs/heads/main\n',
+  };
+  await using repository = await WebApp.listen(({ url: asked = '' }, response) => {
+    const text = files[asked.split('?')[0] ?? ''];
+    response.writeHead(text === undefined ? 404 : 200, { 'Content-Type': 'text/plain' }).end(text);
+  });
+  const settings = ['-c', `http.proxy=${proxy}`];
+  const git = await run('git', [...settings, 'ls-remote', `http://home.depot:${repository.port}/repo.git`]);
+  assert.match(succeeded(git), new RegExp(`${commit}\\s+refs/heads/main`));
+});
+
 describe('a request has one meaning', () => {
   const to = (): string => `http://home.depot:${web.port}/`;
   const twice: readonly (readonly [string, string])[] = [
@@ -242,6 +262,33 @@ describe('a request has one meaning', () => {
       assert.equal(asked, 0);
     });
   }
+
+  test('however many fields there are, the last one counts', async () => {
+    const heard = Promise.withResolvers<string>();
+    await using app = await App.listen((socket) => {
+      let text = '';
+      socket.on('data', (bytes: Buffer) => {
+        text += bytes.toString();
+        if (!text.endsWith('\r\n0\r\n\r\n')) return;
+        heard.resolve(text);
+        socket.end('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+    });
+    const many = 'a:\r\n'.repeat(2500);
+    const head = `POST http://home.depot:${app.port}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${basic}${many}`;
+    const answer = await answerTo(`${head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`);
+    assert.match(answer, /^HTTP\/1\.1 204/);
+    const asked = await heard.promise;
+    assert.match(asked, /Transfer-Encoding: chunked/);
+    assert.doesNotMatch(asked, /Content-Length/);
+    assert.equal(asked.match(/^a: /gm)?.length, 2500);
+  });
+
+  test('a refused request with half of its body ends the connection', async () => {
+    const closed = `http://home.depot:${await App.closedPort()}/`;
+    const answer = await answerTo(`POST ${closed} HTTP/1.1\r\nHost: x\r\n${basic}Content-Length: 10\r\n\r\nhello`);
+    assert.match(answer, /^HTTP\/1\.1 502 [^]*Connection: close/);
+  });
 
   test('a Host field that says something else than the target is not believed', async () => {
     const answer = await answerTo(`GET ${to()} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n${basic}\r\n`);
