@@ -45,7 +45,7 @@ const describe = (server: DepotServer): string => {
   const lines = [
     `depot server ${VERSION}`,
     '',
-    `  clients      ${socks} (SOCKS5)`,
+    `  clients      ${socks} (SOCKS and HTTP proxy, plain and in TLS)`,
     `  locals       ${at(host, controlPort)}`,
     ...(tunnelPort === controlPort ? [] : [`  tunnels      ${at(host, tunnelPort)}`]),
     ...server.status().published.map(({ listen, to }) => `  published    ${listen} to ${to}`),

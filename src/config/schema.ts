@@ -80,7 +80,7 @@ export const ServerConfig = z.strictObject({
     .min(1)
     .optional()
     .describe('address that clients reach, where it is another one (default: the host)'),
-  socksPort: port.default(8864).describe('port for clients (SOCKS5)'),
+  socksPort: port.default(8864).describe('port for clients: SOCKS and HTTP proxy, plain and in TLS'),
   controlPort: port.default(8964).describe('port for locals'),
   tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),
   advertise: z.string().min(1).optional().describe('the name or address of this host that goes into links'),
