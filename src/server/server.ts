@@ -70,6 +70,14 @@ export class DepotServer implements AsyncDisposable {
     const { config, store, identity, home } = state;
     this.#state = state;
     this.#log = log;
+    // First, for it is all that can fail here, and whatever is made before it would have to be ended.
+    this.#certificate = new EntryCertificate({
+      ...config,
+      home,
+      log,
+      privateKey: identity.privateKey,
+      host: advertisedHost(config),
+    });
     this.#registry = new Registry({
       onUp: (session) => this.#localUp(session),
       onDown: (session, error) => this.#localDown(session, error),
@@ -101,13 +109,6 @@ export class DepotServer implements AsyncDisposable {
     });
     const share = this.#share;
     const budget = new WindowBudget(config.windowBudgetBytes);
-    this.#certificate = new EntryCertificate({
-      ...config,
-      home,
-      log,
-      privateKey: identity.privateKey,
-      host: advertisedHost(config),
-    });
     this.#entry = new Door({
       share,
       streams: this.#streams,
