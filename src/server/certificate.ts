@@ -10,8 +10,9 @@ import type { Log } from '../log.ts';
 import { certificateFor } from '../net/identity.ts';
 import { ClientTls, type KeyPair } from '../net/tls.ts';
 import { isIP } from '../socks/address.ts';
+import { advertisedHost, type ServerState } from './state.ts';
 
-export interface CertificateOptions {
+interface CertificateOptions {
   readonly tlsCertificate?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly home: Home;
@@ -72,6 +73,10 @@ export class EntryCertificate {
     }
   }
 }
+
+/** The one of a server, by its settings. Throws `invalid-config`. */
+export const certificateOf = ({ config, home, identity }: ServerState, log: Log): EntryCertificate =>
+  new EntryCertificate({ ...config, home, log, privateKey: identity.privateKey, host: advertisedHost(config) });
 
 const filesOf = ({ tlsCertificate, tlsKey }: CertificateOptions): Files | undefined => {
   if (tlsCertificate === undefined && tlsKey === undefined) return undefined;

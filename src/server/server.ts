@@ -23,7 +23,7 @@ import { beginAnew, type FirstStart, StoreAdministration } from './administratio
 import { Admission } from './admission.ts';
 import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
-import { EntryCertificate } from './certificate.ts';
+import { certificateOf, type EntryCertificate } from './certificate.ts';
 import type { Decision } from './decide.ts';
 import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
@@ -67,17 +67,11 @@ export class DepotServer implements AsyncDisposable {
   #stopping: Promise<void> | undefined;
 
   private constructor(state: ServerState, log: Log) {
-    const { config, store, identity, home } = state;
+    const { config, store, identity } = state;
     this.#state = state;
     this.#log = log;
     // First, for it is all that can fail here, and whatever is made before it would have to be ended.
-    this.#certificate = new EntryCertificate({
-      ...config,
-      home,
-      log,
-      privateKey: identity.privateKey,
-      host: advertisedHost(config),
-    });
+    this.#certificate = certificateOf(state, log);
     this.#registry = new Registry({
       onUp: (session) => this.#localUp(session),
       onDown: (session, error) => this.#localDown(session, error),
