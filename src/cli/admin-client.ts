@@ -3,7 +3,6 @@
 import http from 'node:http';
 import { Home } from '../config/home.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
-import { offlineAdministration, openServerState } from '../server/state.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
 import type { Status } from '../watch/status.ts';
@@ -127,6 +126,8 @@ export const administer = async <T>(
       `${home.directory} is not the home of a server. Run \`depot server\` once, or name its home with --home DIR.`,
     );
   }
+  // Database and all: nothing that a command needs while the server runs.
+  const { offlineAdministration, openServerState } = await import('../server/state.ts');
   const state = openServerState({ home: directory, env: process.env });
   try {
     return await work(offlineAdministration(state));

@@ -32,7 +32,6 @@ export const clientCommand = (): Command =>
       '[link]',
       'the join link from `depot invite --user USER`, or - to read it from standard input; needed once',
     )
-    .summary('run the client, on a laptop: a loopback port that needs no password')
     .description(
       'Offers a port on this machine only, and carries what comes there to the server over TLS, with both keys pinned.',
     )

@@ -31,7 +31,6 @@ const revokeCommand = (): Command =>
 
 export const clientsCommand = (): Command =>
   new Command('clients')
-    .summary('list the clients that have joined, or revoke one')
     .description(
       "Lists the users' devices that have joined with `depot client`. `depot status` shows which are connected.",
     )

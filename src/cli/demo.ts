@@ -85,7 +85,6 @@ Ctrl-C ends it and leaves nothing behind.`);
 
 export const demoCommand = (): Command =>
   new Command('demo')
-    .summary('try depot on this machine: server, local and a sample app')
     .description(
       'Runs server, local and a small web app on loopback, and prints the lines to try. Everything it makes is temporary.',
     )

@@ -30,7 +30,6 @@ const invite = async (name: string | undefined, { home, user }: InviteOptions): 
 export const inviteCommand = (): Command =>
   new Command('invite')
     .argument('[name]', 'what the new local will be called')
-    .summary('make a join link for a new local, or for a client of a user')
     .description(
       'Prints a link that lets one new local (or, with --user, one new client of that user) join, once, within 24 hours. A local of that name is replaced by whoever uses it; a client is one more device of its user.',
     )

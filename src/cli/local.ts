@@ -14,7 +14,6 @@ const COMMON = ['allow', 'logLevel'];
 export const localCommand = (): Command =>
   addSettings(new Command('local'), LocalConfig, COMMON)
     .argument('[link]', 'the join link from `depot invite`, or - to read it from standard input; needed once')
-    .summary('run the local, in the private network')
     .description('Runs the private side: dials out to the server, and dials the apps that clients ask for.')
     .addHelpText(
       'after',

@@ -19,7 +19,6 @@ const revokeCommand = (): Command =>
 
 export const localsCommand = (): Command =>
   new Command('locals')
-    .summary('list the locals that have joined, or revoke one')
     .description('Lists the locals that have joined. `depot status` shows which are connected.')
     .addOption(homeOption())
     .option('--json', 'print JSON')

@@ -1,41 +1,14 @@
 // The command line: parses, runs one command, and turns whatever goes wrong into one plain sentence and an exit code.
 
-import { Command, CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { DepotError } from '../errors.ts';
-import { VERSION } from '../version.ts';
-import { clientCommand } from './client.ts';
-import { clientsCommand } from './clients.ts';
-import { demoCommand } from './demo.ts';
-import { inviteCommand } from './invite.ts';
-import { localCommand } from './local.ts';
-import { localsCommand } from './locals.ts';
-import { serverCommand } from './server.ts';
-import { kickCommand, statusCommand } from './status.ts';
-import { userCommand } from './user.ts';
+import { createProgram } from './program.ts';
 
 const FAILED = 1;
 const USAGE = 2;
 const LAST_WORDS_MS = 1000;
 
-const program = new Command('depot')
-  .description('Reach everything behind NAT, with the programs that you already have.')
-  .version(VERSION)
-  .showHelpAfterError('(depot --help shows what there is)');
-
-for (const make of [
-  serverCommand,
-  localCommand,
-  clientCommand,
-  inviteCommand,
-  userCommand,
-  localsCommand,
-  clientsCommand,
-  statusCommand,
-  kickCommand,
-  demoCommand,
-]) {
-  program.addCommand(make());
-}
+const program = await createProgram(process.argv.slice(2));
 
 /** Commander would exit by itself, with 1 for everything. */
 const throwInsteadOfExit = (command: Command): void => {

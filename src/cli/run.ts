@@ -1,5 +1,6 @@
 // Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once.
 
+import { flushCompileCache } from 'node:module';
 import type { DepotError } from '../errors.ts';
 
 interface Stoppable {
@@ -7,6 +8,8 @@ interface Stoppable {
 }
 
 const INTERRUPTED = 130;
+/** When a start is over, and its compiled code is worth a moment. */
+const STARTED_MS = 2000;
 
 /** One that may also come to an end by itself. */
 interface Dialing extends Stoppable {
@@ -24,6 +27,8 @@ export const untilOver = (role: Dialing): Promise<number> => {
 /** Resolves with the exit code, once a signal has ended `role`. */
 export const untilSignal = (role: Stoppable): Promise<number> =>
   new Promise((resolve, reject) => {
+    // Node keeps compiled code when it exits in order; a role may run for months, and then be killed.
+    setTimeout(flushCompileCache, STARTED_MS).unref();
     let code = 0;
     let ending = false;
     const end = (drain: boolean): void => {

@@ -58,7 +58,6 @@ const describe = (server: DepotServer): string => {
 
 export const serverCommand = (): Command =>
   addSettings(new Command('server'), ServerConfig, COMMON)
-    .summary('run the server, on a host that everybody can reach')
     .description(
       'Runs the public side. The first start makes its key, a user and an invitation, and prints what to paste where.',
     )

@@ -121,7 +121,6 @@ const describe = (status: Status): string => {
 
 export const statusCommand = (): Command =>
   new Command('status')
-    .summary('show what is connected')
     .description('Shows what is connected, on a server, a local or a client that runs with this home.')
     .addOption(homeOption())
     .option('--json', 'print JSON')
@@ -134,7 +133,6 @@ export const statusCommand = (): Command =>
 export const kickCommand = (): Command =>
   new Command('kick')
     .argument('<id>', 'the number of a stream, the name of a local, or USER/DEVICE of a client')
-    .summary("end a stream, or a local's session")
     .description(
       "Ends a stream by its number, or a local's session by its name (it will connect again; `depot locals revoke` keeps it out).",
     )

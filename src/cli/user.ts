@@ -114,7 +114,6 @@ const listCommand = (): Command =>
 
 export const userCommand = (): Command =>
   new Command('user')
-    .summary('add, list, change and remove users')
     .description('Users: who may come in, with which password, to what, how much and until when.')
     .addHelpText(
       'after',

@@ -16,7 +16,7 @@ import { TlsAcceptor } from '../net/tls.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
-import { AdminSocket, type Administration } from '../watch/admin-api.ts';
+import type { AdminSocket, Administration } from '../watch/admin-api.ts';
 import type { ServerStatus } from '../watch/status.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
@@ -204,6 +204,8 @@ export class DepotServer implements AsyncDisposable {
       onUnforeseen: (error) => this.#unforeseen(error),
     });
     this.#administration = this.#administrationFor(control.address.port);
+    // Its web framework is loaded only now: clients and locals do not wait for it.
+    const { AdminSocket } = await import('../watch/admin-api.ts');
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
     if (isNew) this.firstStart = await beginAnew(this.#administration);

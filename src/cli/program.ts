@@ -1,0 +1,70 @@
+// The table of commands. Only the command that is asked for is loaded, for loading all of them takes longer than most
+// have to do; help, completions and the man page need no more than this table, or all of it.
+
+import { Command } from 'commander';
+import { VERSION } from '../version.ts';
+
+interface Entry {
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+const COMMANDS: Readonly<Record<string, Entry>> = {
+  server: {
+    summary: 'run the server, on a host that everybody can reach',
+    load: async () => (await import('./server.ts')).serverCommand(),
+  },
+  local: {
+    summary: 'run the local, in the private network',
+    load: async () => (await import('./local.ts')).localCommand(),
+  },
+  client: {
+    summary: 'run the client, on a laptop: a loopback port that needs no password',
+    load: async () => (await import('./client.ts')).clientCommand(),
+  },
+  invite: {
+    summary: 'make a join link for a new local, or for a client of a user',
+    load: async () => (await import('./invite.ts')).inviteCommand(),
+  },
+  user: {
+    summary: 'add, list, change and remove users',
+    load: async () => (await import('./user.ts')).userCommand(),
+  },
+  locals: {
+    summary: 'list the locals that have joined, or revoke one',
+    load: async () => (await import('./locals.ts')).localsCommand(),
+  },
+  clients: {
+    summary: 'list the clients that have joined, or revoke one',
+    load: async () => (await import('./clients.ts')).clientsCommand(),
+  },
+  status: {
+    summary: 'show what is connected',
+    load: async () => (await import('./status.ts')).statusCommand(),
+  },
+  kick: {
+    summary: "end a stream, or a local's session",
+    load: async () => (await import('./status.ts')).kickCommand(),
+  },
+  demo: {
+    summary: 'try depot on this machine: server, local and a sample app',
+    load: async () => (await import('./demo.ts')).demoCommand(),
+  },
+};
+
+/** The command that these arguments are for: `depot help user` is for `user`. */
+const wantedBy = ([first, second]: readonly string[]): string | undefined => (first === 'help' ? second : first);
+
+/** The program for these arguments: whole where they are for a command, of the others name and summary. */
+export const createProgram = async (args: readonly string[]): Promise<Command> => {
+  const program = new Command('depot')
+    .description('Reach everything behind NAT, with the programs that you already have.')
+    .version(VERSION)
+    .showHelpAfterError('(depot --help shows what there is)');
+  const wanted = wantedBy(args);
+  for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+    const command = name === wanted ? await load() : new Command(name);
+    program.addCommand(command.summary(summary));
+  }
+  return program;
+};
