@@ -23,6 +23,7 @@ const server = await createServer({
   host: '127.0.0.1',
   socksPort: 0,
   controlPort: 0,
+  webDisabled: true,
 });
 const { user, password, link, local: name } = server.firstStart ?? { user: '', password: '', link: '', local: '' };
 server.events.on('streamEnd', ({ target, reply, bytesDown }) => {

@@ -26,6 +26,11 @@ const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']
 /** Debian keeps daemons where an ordinary user's PATH does not look. */
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const PYTHON = '/usr/bin/python3';
+/** Python modules, and the Debian package that brings each. */
+const MODULES: Readonly<Record<string, string>> = {
+  socks: 'python3-socks',
+  prometheus_client: 'python3-prometheus-client',
+};
 
 const isExecutable = (file: string): boolean => {
   try {
@@ -41,13 +46,13 @@ const find = (program: string): boolean => folders.some((folder) => isExecutable
 
 const missingPackages = (): string[] => {
   const missing = PROGRAMS.filter(([program]) => !find(program)).map(([, debianPackage]) => debianPackage);
-  const hasPySocks = spawnSync(PYTHON, ['-S', '-c', PYSOCKS_PROBE], { stdio: 'ignore' }).status === 0;
-  return hasPySocks ? missing : [...missing, 'python3-socks'];
+  const probe = spawnSync(PYTHON, ['-S', '-c', MODULES_PROBE], { encoding: 'utf8' });
+  const absent = probe.status === 0 ? probe.stdout.trim().split(' ') : Object.keys(MODULES);
+  return [...missing, ...Object.entries(MODULES).flatMap(([module, name]) => (absent.includes(module) ? [name] : []))];
 };
 
-/** Looks for the module without running the site's start-up code, which takes longer than all the rest. */
-const PYSOCKS_PROBE =
-  'import sys; sys.path.append("/usr/lib/python3/dist-packages"); import importlib.util as u; sys.exit(u.find_spec("socks") is None)';
+/** Looks for the modules without running the site's start-up code, which takes longer than all the rest. */
+const MODULES_PROBE = `import sys; sys.path.append("/usr/lib/python3/dist-packages"); import importlib.util as u; print(*[m for m in "${Object.keys(MODULES).join(' ')}".split() if u.find_spec(m) is None])`;
 
 const missing = missingPackages();
 if (missing.length > 0 && process.getuid?.() === 0 && find('apt-get')) {

@@ -28,7 +28,7 @@ export const depot: Contestant = {
   start: async ({ server, local }, directory) => {
     const [port, controlPort] = [await freePort(), await freePort()];
     const addresses = ['--host', server.address, '--socks-host', '127.0.0.1', '--advertise', server.address];
-    const ports = ['--socks-port', String(port), '--control-port', String(controlPort)];
+    const ports = ['--socks-port', String(port), '--control-port', String(controlPort), '--web-disabled'];
     const home = (role: string): string[] => [role, '--home', path.join(directory, role)];
     const started = performance.now();
     const [serverProcess, output] = await startRole(server, [...home('server'), ...addresses, ...ports], /curl/);

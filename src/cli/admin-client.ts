@@ -31,8 +31,10 @@ class AdminClient implements Administration {
   inviteClient(user: string): Promise<Invitation> {
     return this.#call('POST', `/users/${encodeURIComponent(user)}/invitations`);
   }
-  users(): Promise<readonly UserInfo[]> {
-    return this.#call('GET', '/users');
+  /** Without the figures of a running server, for the same is printed while none runs. */
+  async users(): Promise<readonly UserInfo[]> {
+    const users = await this.#call<readonly (UserInfo & { running: unknown; usage: unknown })[]>('GET', '/users');
+    return users.map(({ running: _running, usage: _usage, ...user }) => user);
   }
   addUser(user: NewUser): Promise<{ password: string }> {
     return this.#call('POST', '/users', user);
@@ -49,8 +51,15 @@ class AdminClient implements Administration {
   removeUser(name: string): Promise<void> {
     return this.#call('DELETE', `/users/${encodeURIComponent(name)}`);
   }
-  locals(): Promise<readonly StoredLocal[]> {
-    return this.#call('GET', '/locals');
+  setWebPassword(password?: string): Promise<{ password: string }> {
+    return this.#call('PUT', '/web/password', { password });
+  }
+  makeMetricsToken(): Promise<{ token: string }> {
+    return this.#call('POST', '/web/metrics-token');
+  }
+  async locals(): Promise<readonly StoredLocal[]> {
+    const locals = await this.#call<readonly StoredLocal[]>('GET', '/locals');
+    return locals.map(({ name, fingerprint, joinedAt, lastSeenAt }) => ({ name, fingerprint, joinedAt, lastSeenAt }));
   }
   revokeLocal(name: string): Promise<void> {
     return this.#call('DELETE', `/locals/${encodeURIComponent(name)}`);

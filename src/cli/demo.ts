@@ -17,6 +17,7 @@ import { untilSignal } from './run.ts';
 const HOST = '127.0.0.1';
 const SOCKS_PORT = 8864;
 const CONTROL_PORT = 8964;
+const WEB_PORT = 8888;
 const APP_PORT = 8080;
 
 /** The usual port where it is free, else any. */
@@ -49,8 +50,12 @@ const demo = async (): Promise<number> => {
     running.closeAllConnections();
   });
   const home = path.join(directory, 'server');
-  const [socksPort, controlPort] = await Promise.all([freePort(SOCKS_PORT), freePort(CONTROL_PORT)]);
-  const server = cleanup.use(await DepotServer.start({ home, host: HOST, socksPort, controlPort, log }));
+  const [socksPort, controlPort, webPort] = await Promise.all([
+    freePort(SOCKS_PORT),
+    freePort(CONTROL_PORT),
+    freePort(WEB_PORT),
+  ]);
+  const server = cleanup.use(await DepotServer.start({ home, host: HOST, socksPort, controlPort, webPort, log }));
   const { firstStart } = server;
   if (firstStart === undefined) throw new DepotError('internal', 'the home of the demo is not new');
   const local = cleanup.use(
@@ -68,6 +73,7 @@ const demo = async (): Promise<number> => {
   server   ${HOST}:${server.address.socksPort} for clients, ${HOST}:${server.address.controlPort} for locals
   local    ${firstStart.local}, connected
   app      http://${firstStart.local}.depot:${port}/ (really ${HOST}:${port}, behind the local)
+  watch    ${server.web?.url}  password: ${server.web?.password}
 
 Try, in another terminal:
 

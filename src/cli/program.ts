@@ -38,6 +38,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'list the clients that have joined, or revoke one',
     load: async () => (await import('./clients.ts')).clientsCommand(),
   },
+  web: {
+    summary: 'the password of the dashboard, and the token for its metrics',
+    load: async () => (await import('./web.ts')).webCommand(),
+  },
   status: {
     summary: 'show what is connected',
     load: async () => (await import('./status.ts')).statusCommand(),

@@ -18,6 +18,8 @@ const COMMON = [
   'tunnelPort',
   'advertise',
   'publish',
+  'webHost',
+  'webPort',
   'tlsCertificate',
   'tlsKey',
   'allowAnonymous',
@@ -49,9 +51,12 @@ const describe = (server: DepotServer): string => {
     `  locals       ${at(host, controlPort)}`,
     ...(tunnelPort === controlPort ? [] : [`  tunnels      ${at(host, tunnelPort)}`]),
     ...server.status().published.map(({ listen, to }) => `  published    ${listen} to ${to}`),
+    ...(server.web === undefined ? [] : [`  dashboard    ${server.web.url}`]),
     `  fingerprint  ${server.fingerprint}`,
   ];
   if (guessed) lines.push('', `  Links carry ${host}. If this host has a better name, start with --advertise NAME.`);
+  if (server.web?.password !== undefined)
+    lines.push('', `  The dashboard's password, shown once: ${server.web.password}`);
   if (server.firstStart !== undefined) lines.push(describeFirstStart(server.firstStart, socks));
   return lines.join('\n');
 };

@@ -1,7 +1,6 @@
 // depot status, depot kick
 
 import { Command } from 'commander';
-import type { StreamSnapshot } from '../net/streams.ts';
 import { formatAddress } from '../socks/address.ts';
 import type {
   ClientDeviceStatus,
@@ -9,6 +8,7 @@ import type {
   LinkStatus,
   ServerStatus,
   Status,
+  StreamStatus,
   UplinkStatus,
 } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
@@ -20,7 +20,7 @@ const milliseconds = (value: number | null): string =>
 const since = (then: number | null, now: number): string => (then === null ? '-' : duration(now - then));
 const tunnels = ({ idle, busy }: { idle: number; busy: number }): string => `${busy} busy, ${idle} idle`;
 
-const streamTable = (streams: readonly StreamSnapshot[], now: number): string =>
+const streamTable = (streams: readonly StreamStatus[], now: number): string =>
   streams.length === 0
     ? 'no streams'
     : table(

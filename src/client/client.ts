@@ -19,8 +19,9 @@ import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts'
 import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
-import { AdminSocket } from '../watch/admin-api.ts';
-import type { ClientStatus } from '../watch/status.ts';
+import { AdminSocket } from '../watch/admin-socket.ts';
+import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
+import { Watcher } from '../watch/watcher.ts';
 import { createServerConnector } from './connector.ts';
 
 /** What a client tells while it runs. */
@@ -52,6 +53,8 @@ export interface ClientOptions extends Partial<ClientConfig> {
 export class DepotClient implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
   readonly events = new EventEmitter<ClientEvents>();
+  /** What goes on, and what went on since the start. */
+  readonly watcher: Watcher;
 
   readonly #config: ClientConfig;
   readonly #log: Log;
@@ -89,11 +92,24 @@ export class DepotClient implements AsyncDisposable {
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
     this.#streams = new Streams(createServerConnector(this.#uplink), config, {
-      onStart: (stream) => this.events.emit('streamStart', stream),
+      onStart: (stream) => {
+        this.watcher.streamStarted(stream);
+        this.events.emit('streamStart', stream);
+      },
+      onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
       onEnd: (stream) => {
         logStreamEnd(this.#log, stream);
+        this.watcher.streamEnded(stream);
         this.events.emit('streamEnd', stream);
       },
+    });
+    this.watcher = new Watcher({
+      streams: this.#streams,
+      role: () => this.#role(),
+      locals: () => [],
+      userOf: (name) => name ?? '',
+      history: undefined,
+      log: this.#log,
     });
     this.#door = new Door({
       share: this.#share,
@@ -152,8 +168,10 @@ export class DepotClient implements AsyncDisposable {
     });
   }
 
-  readonly #turnedAway = (from: string, why: string): void =>
-    this.#log.info({ event: 'turned-away', from, why }, `turned away ${from}: ${why}`);
+  readonly #turnedAway = (from: string, { code, message }: DepotError): void => {
+    this.#log.info({ event: 'turned-away', from, why: message }, `turned away ${from}: ${message}`);
+    this.watcher.turnedAway('client', from, code, message);
+  };
 
   /** One connection must never take the others with it, whatever we did not foresee. */
   readonly #unforeseen = (error: unknown): void =>
@@ -171,6 +189,10 @@ export class DepotClient implements AsyncDisposable {
   }
 
   status(): ClientStatus {
+    return { ...this.#role(), streams: this.#streams.snapshots() };
+  }
+
+  #role(): RoleStatusOf<'client'> {
     return {
       role: 'client',
       version: VERSION,
@@ -180,7 +202,6 @@ export class DepotClient implements AsyncDisposable {
       ...this.#uplink.status,
       ...this.address,
       published: this.#published.map(({ status }) => status),
-      streams: this.#streams.snapshots(),
     };
   }
 
@@ -202,6 +223,7 @@ export class DepotClient implements AsyncDisposable {
     const error = new DepotError('stopped', 'this client was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();
+    this.watcher[Symbol.dispose]();
     this.#admin?.close();
     await this.#uplink.stop(error);
   }

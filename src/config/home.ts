@@ -40,7 +40,13 @@ export class Home {
       );
     }
     requirePrivate(home.directory, '700');
-    for (const file of [home.keyFile, home.databaseFile, home.linkFile('local'), home.linkFile('client')]) {
+    for (const file of [
+      home.keyFile,
+      home.databaseFile,
+      home.historyFile,
+      home.linkFile('local'),
+      home.linkFile('client'),
+    ]) {
       if (existsSync(file)) requirePrivate(file, '600');
     }
     if (home.socketFile.length > MAX_SOCKET_PATH) {
@@ -85,6 +91,10 @@ export class Home {
   /** The server's state; its presence makes a home a server's. */
   get databaseFile(): string {
     return path.join(this.directory, 'depot.db');
+  }
+  /** What the server did so far; nothing is lost with it but that. */
+  get historyFile(): string {
+    return path.join(this.directory, 'history.db');
   }
   /** Where a local or a client joined; its presence makes a home its own. */
   linkFile(role: 'local' | 'client'): string {

@@ -94,6 +94,15 @@ export const ServerConfig = z.strictObject({
     .optional()
     .describe('file with the certificate that clients see, PEM, chain included (default: self-signed by the own key)'),
   tlsKey: z.string().min(1).optional().describe('file with the private key of tlsCertificate, PEM'),
+  webHost: z.string().min(1).default('127.0.0.1').describe('address of the dashboard; others than loopback need TLS'),
+  webPort: port.default(8888).describe('port for the dashboard'),
+  webNames: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('names that the dashboard is asked for with, besides addresses, localhost and --advertise; repeatable'),
+  webInsecure: z.boolean().default(false).describe('serve the dashboard without TLS, wherever it listens'),
+  webDisabled: z.boolean().default(false).describe('serve no dashboard'),
+  webIdleMs: milliseconds('how long a login to the dashboard lasts without use', 43_200_000),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),

@@ -2,7 +2,7 @@
 // Knows neither locals nor tunnels, and no user but through `authenticate`.
 
 import type net from 'node:net';
-import { DepotError, messageOf } from '../errors.ts';
+import { asDepotError, DepotError } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
 import { HttpProxy } from './http.ts';
 import type { EntryOptions } from './options.ts';
@@ -36,7 +36,7 @@ export class Door {
     try {
       await this.#letIn(visitor);
     } catch (error) {
-      this.#options.onTurnedAway?.(visitor.from, messageOf(error));
+      this.#options.onTurnedAway?.(visitor.from, asDepotError(error, 'malformed-request'));
       if (visitor.limit.aborted) visitor.destroy();
       else visitor.seeOff();
     }

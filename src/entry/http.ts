@@ -3,7 +3,7 @@
 
 import http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { DepotError, errnoOf, messageOf } from '../errors.ts';
+import { asDepotError, DepotError, errnoOf } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
 import { EndpointStream } from '../net/endpoint-stream.ts';
 import type { Credentials } from '../socks/messages.ts';
@@ -71,7 +71,7 @@ export class HttpProxy {
   /** One request must never take other connections with it, whatever we did not foresee. */
   #watch(stream: Duplex, serving: Promise<void>): void {
     serving.catch((error: unknown) => {
-      this.#options.onTurnedAway?.(this.#guestOf(stream).visitor.from, messageOf(error));
+      this.#options.onTurnedAway?.(this.#guestOf(stream).visitor.from, asDepotError(error, 'internal'));
       stream.destroy();
     });
   }
@@ -203,7 +203,7 @@ export class HttpProxy {
     if (credentials === undefined) return anonymous ? { user: undefined } : undefined;
     const accepted = await orAborted(authenticate(credentials, from, limit), limit);
     if (accepted) return { user: credentials.username };
-    onTurnedAway?.(from, 'wrong user or password');
+    onTurnedAway?.(from, new DepotError('not-allowed', 'wrong user or password'));
     return undefined;
   }
 
@@ -228,7 +228,7 @@ export class HttpProxy {
   #malformed(error: Error, stream: Duplex): void {
     const guest = this.#guestOf(stream);
     if (guest.left || stream.destroyed) return;
-    this.#options.onTurnedAway?.(guest.visitor.from, messageOf(error));
+    this.#options.onTurnedAway?.(guest.visitor.from, asDepotError(error, 'malformed-request'));
     if (guest.active > 0 || !stream.writable) stream.destroy(error);
     else stream.end(refusalText(errnoOf(error) === 'HPE_HEADER_OVERFLOW' ? TOO_LONG : NO_HTTP));
   }

@@ -1,5 +1,6 @@
 // What the door and everybody behind it are handed: the rest of depot, as far as a client may meet it.
 
+import type { DepotError } from '../errors.ts';
 import type { BufferPool } from '../link/buffer-pool.ts';
 import type { AssociateOptions } from './client-datagrams.ts';
 import type { FairShare } from '../net/fair-share.ts';
@@ -31,5 +32,5 @@ export interface EntryOptions {
    */
   readonly forThisMachine: boolean;
   /** Called with why a client got no further than its handshake. */
-  readonly onTurnedAway?: (from: string, why: string) => void;
+  readonly onTurnedAway?: (from: string, error: DepotError) => void;
 }

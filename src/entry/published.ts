@@ -28,7 +28,7 @@ export interface PublishedOptions {
   /** Where a port listens that names no address of its own. */
   readonly defaultHost: string;
   /** Called with why somebody was not let in. */
-  readonly onTurnedAway: (from: string, why: string) => void;
+  readonly onTurnedAway: (from: string, error: DepotError) => void;
   readonly onUnforeseen: (error: unknown) => void;
 }
 
@@ -95,7 +95,7 @@ export class PublishedPort {
     const from = canonicalHost(accepted.remoteAddress ?? '');
     if (!this.#mayConnect(from)) {
       accepted.resetAndDestroy();
-      onTurnedAway(from, `it may not connect to published port ${this.status.listen}`);
+      onTurnedAway(from, new DepotError('not-allowed', `it may not connect to published port ${this.status.listen}`));
       return;
     }
     const gone = new AbortController();

@@ -82,7 +82,8 @@ const shakeHands = async (
     let verdict: boolean | undefined;
     for (const effect of step.effects) {
       if (effect.do === 'write') client.write([effect.bytes], ignore);
-      else if (effect.do === 'close') throw new DepotError('malformed-request', effect.why);
+      else if (effect.do === 'close')
+        throw new DepotError(event.type === 'verified' ? 'not-allowed' : 'malformed-request', effect.why);
       else if (effect.do === 'request') return { request: effect.request, user };
       else {
         user = effect.credentials.username;

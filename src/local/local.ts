@@ -15,8 +15,9 @@ import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts'
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
-import { AdminSocket } from '../watch/admin-api.ts';
-import type { LinkStatus } from '../watch/status.ts';
+import { AdminSocket } from '../watch/admin-socket.ts';
+import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
+import { Watcher } from '../watch/watcher.ts';
 import { createConnector } from './connector.ts';
 import { Rules } from './rules.ts';
 
@@ -49,6 +50,8 @@ export interface LocalOptions extends Partial<LocalConfig> {
 export class DepotLocal implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
   readonly events = new EventEmitter<LocalEvents>();
+  /** What goes on, and what went on since the start. */
+  readonly watcher: Watcher;
 
   readonly #config: LocalConfig;
   readonly #log: Log;
@@ -88,10 +91,22 @@ export class DepotLocal implements AsyncDisposable {
       }),
       config,
       {
-        onStart: (stream) => this.events.emit('streamStart', stream),
+        onStart: (stream) => {
+          this.watcher.streamStarted(stream);
+          this.events.emit('streamStart', stream);
+        },
+        onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
         onEnd: (stream) => this.#streamEnd(stream),
       },
     );
+    this.watcher = new Watcher({
+      streams: this.#streams,
+      role: () => this.#role(),
+      locals: () => [],
+      userOf: (name) => name ?? '',
+      history: undefined,
+      log: this.#log,
+    });
     this.#uplink = new Uplink({
       role: 'local',
       introduction: { purpose: 'control' },
@@ -135,6 +150,10 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   status(): LinkStatus {
+    return { ...this.#role(), streams: this.#streams.snapshots() };
+  }
+
+  #role(): RoleStatusOf<'local'> {
     return {
       role: 'local',
       version: VERSION,
@@ -142,7 +161,6 @@ export class DepotLocal implements AsyncDisposable {
       startedAt: this.#startedAt,
       ...this.#uplink.status,
       rules: this.#rules.texts,
-      streams: this.#streams.snapshots(),
     };
   }
 
@@ -162,6 +180,7 @@ export class DepotLocal implements AsyncDisposable {
     const error = new DepotError('stopped', 'this local was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();
+    this.watcher[Symbol.dispose]();
     this.#admin?.close();
     await this.#uplink.stop(error);
   }
@@ -180,6 +199,7 @@ export class DepotLocal implements AsyncDisposable {
 
   #streamEnd(stream: StreamEnd): void {
     logStreamEnd(this.#log, stream);
+    this.watcher.streamEnded(stream);
     this.events.emit('streamEnd', stream);
   }
 }

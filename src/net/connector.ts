@@ -56,4 +56,6 @@ export type Connector = (request: Request, signal: AbortSignal, progress: Progre
 export interface Progress {
   /** BIND: the app may connect to this address now. The connection that follows is the app's, and `bound` its address. */
   readonly listening: (bound: Address) => void;
+  /** The local that is about to be asked, so that a failure has its local as well. */
+  readonly chosen?: (local: string) => void;
 }

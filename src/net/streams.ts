@@ -32,6 +32,8 @@ export interface StreamSnapshot {
 /** What became of a stream. */
 export interface StreamEnd extends StreamSnapshot {
   readonly durationMs: number;
+  /** From the request to its answer, in milliseconds. */
+  readonly connectMs: number;
   readonly reply: Reply;
   /** Why it failed or was aborted; undefined when both directions ended in order. */
   readonly error: { readonly code: ErrorCode; readonly message: string } | undefined;
@@ -52,6 +54,17 @@ export interface Asker {
 export interface StreamHooks {
   readonly onStart?: (stream: StreamSnapshot) => void;
   readonly onEnd?: (stream: StreamEnd) => void;
+  /** The request was answered: by which local, where one was chosen, with what, and how long that took. */
+  readonly onAnswer?: (local: string | undefined, reply: Reply, connectMs: number) => void;
+}
+
+/** What moves in a running stream. */
+export interface StreamProgress {
+  readonly id: number;
+  readonly isOpen: boolean;
+  readonly local: string | undefined;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
 }
 
 export interface StreamsOptions {
@@ -66,6 +79,7 @@ interface Running {
   readonly startedMs: number;
   readonly aborter: AbortController;
   local?: string | undefined;
+  connectMs?: number;
   relay?: Relay | DatagramRelay;
 }
 
@@ -91,6 +105,23 @@ export class Streams {
     return [...this.#running.values()].map(snapshot);
   }
 
+  /** At most `limit` of the streams that began after number `after`, in order. */
+  page(after: number, limit: number): StreamSnapshot[] {
+    return this.#running
+      .values()
+      .filter(({ id }) => id > after)
+      .take(limit)
+      .map(snapshot)
+      .toArray();
+  }
+
+  /** Shows what moves in every running stream, in order; cheap enough for each second. */
+  visit(see: (stream: StreamProgress) => void): void {
+    for (const { id, local, relay } of this.#running.values()) {
+      see({ id, isOpen: relay !== undefined, local, bytesUp: relay?.bytesUp ?? 0, bytesDown: relay?.bytesDown ?? 0 });
+    }
+  }
+
   /** Carries one stream. Resolves when it is over; failures are its answer, never a rejection. */
   async carry(request: Request, asker: Asker): Promise<void> {
     this.#lastId += 1;
@@ -103,6 +134,7 @@ export class Streams {
     this.#hooks.onEnd?.({
       ...snapshot(stream),
       durationMs: performance.now() - stream.startedMs,
+      connectMs: stream.connectMs ?? 0,
       reply,
       error: error && { code: error.code, message: error.message },
     });
@@ -117,6 +149,9 @@ export class Streams {
     try {
       const connection = await this.#connector(stream.request, aborter.signal, {
         listening: (bound) => asker.listening?.(bound),
+        chosen: (local) => {
+          stream.local = local;
+        },
       });
       stream.local = connection.local;
       if (aborter.signal.aborted) {
@@ -124,6 +159,7 @@ export class Streams {
         abandon(connection, error);
         throw error;
       }
+      this.#answered(stream, Reply.succeeded);
       asker.answer(connection);
       if (connection.kind === 'answer') return [Reply.succeeded, undefined];
       const relay = this.#join(asker, connection);
@@ -131,11 +167,17 @@ export class Streams {
       return [Reply.succeeded, await relay.ended];
     } catch (thrown) {
       const error = asDepotError(thrown, 'internal');
+      this.#answered(stream, error.reply);
       asker.answer(error);
       return [error.reply, error];
     } finally {
       asker.signal.removeEventListener('abort', onGone);
     }
+  }
+
+  #answered(stream: Running, reply: Reply): void {
+    stream.connectMs = performance.now() - stream.startedMs;
+    this.#hooks.onAnswer?.(stream.local, reply, stream.connectMs);
   }
 
   #join({ stream, datagrams }: Asker, connection: Exclude<Connection, { kind: 'answer' }>): Relay | DatagramRelay {

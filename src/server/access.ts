@@ -2,10 +2,10 @@
 // connections pays once), and slows down whoever guesses.
 
 import { hash as digest, randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Authenticate } from '../entry/options.ts';
 import type { Store } from '../store/store.ts';
 import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
+import { type Penalties, remember } from './penalties.ts';
 import { splitUser } from './router.ts';
 
 /** How many hashes are computed side by side; each takes 19 MiB and a thread of four. */
@@ -16,30 +16,19 @@ const WAITING_HASHES = 200;
 const PROVEN_MS = 5 * 60_000;
 const PROVEN_ENTRIES = 10_000;
 
-/** The first failure of an address costs its next attempt this much; each further one twice as much. */
-const PENALTY_MS = 250;
-const LONGEST_PENALTY_MS = 8000;
-/** After so long without a failure an address is forgotten. */
-const FORGIVEN_AFTER_MS = 10 * 60_000;
-const PENALTY_ENTRIES = 10_000;
-
-interface Penalty {
-  readonly failures: number;
-  readonly atMs: number;
-}
-
 export class Access {
   readonly #store: Store;
   readonly #key = randomBytes(32).toString('base64');
   /** Keyed digest of user, password and stored hash, to when it expires. Oldest first. */
   readonly #proven = new Map<string, number>();
-  readonly #penalties = new Map<string, Penalty>();
+  readonly #penalties: Penalties;
   readonly #verifying = new Map<string, Promise<boolean | undefined>>();
   readonly #waiting: (() => void)[] = [];
   #hashing = 0;
 
-  constructor(store: Store) {
+  constructor(store: Store, penalties: Penalties) {
     this.#store = store;
+    this.#penalties = penalties;
   }
 
   readonly authenticate: Authenticate = async ({ username, password }, from, signal) => {
@@ -51,31 +40,17 @@ export class Access {
       remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
       return true;
     }
-    const source = sourceOf(from);
-    const penaltyMs = this.#penaltyMs(source);
-    if (penaltyMs > 0) await sleep(penaltyMs, undefined, { signal });
+    await this.#penalties.serve(from, signal);
     const right = await this.#verifyOnce(proof, password, hash);
     if (right === undefined) return false;
     if (right && user !== undefined) {
-      this.#penalties.delete(source);
+      this.#penalties.forgive(from);
       remember(this.#proven, proof, performance.now() + PROVEN_MS, PROVEN_ENTRIES);
       return true;
     }
-    const failures = this.#failures(source) + 1;
-    remember(this.#penalties, source, { failures, atMs: performance.now() }, PENALTY_ENTRIES);
+    this.#penalties.failed(from);
     return false;
   };
-
-  /** Failures in a row that are not forgiven yet. */
-  #failures(source: string): number {
-    const penalty = this.#penalties.get(source);
-    return penalty === undefined || performance.now() - penalty.atMs > FORGIVEN_AFTER_MS ? 0 : penalty.failures;
-  }
-
-  #penaltyMs(source: string): number {
-    const failures = this.#failures(source);
-    return failures === 0 ? 0 : Math.min(PENALTY_MS * 2 ** (failures - 1), LONGEST_PENALTY_MS);
-  }
 
   /** Who asks the same while the answer is on its way, waits for that one. */
   #verifyOnce(proof: string, password: string, hash: string): Promise<boolean | undefined> {
@@ -111,18 +86,3 @@ export class Access {
     return digest('sha256', JSON.stringify([this.#key, name, hash, password]), 'base64');
   }
 }
-
-/** An IPv6 user has a whole /64 to come from. */
-const sourceOf = (from: string): string => {
-  if (!from.includes(':')) return from;
-  const [head = '', tail = ''] = from.split('::');
-  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
-  const zeros = Array<string>(8 - groups(head).length - groups(tail).length).fill('0');
-  return [...groups(head), ...zeros, ...groups(tail)].slice(0, 4).join(':');
-};
-
-const remember = <T>(map: Map<string, T>, key: string, value: T, limit: number): void => {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > limit) map.delete(map.keys().next().value ?? key);
-};

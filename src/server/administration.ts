@@ -14,6 +14,7 @@ import type { Store, StoredClient, StoredLocal, StoredUser } from '../store/stor
 import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
 import { deviceTitle } from './clients.ts';
 import { generatePassword, hashPassword } from './passwords.ts';
+import { METRICS_TOKEN, WEB_PASSWORD } from './web-access.ts';
 
 export interface StoreAdministrationOptions {
   readonly store: Store;
@@ -25,6 +26,7 @@ export interface StoreAdministrationOptions {
   /** What a user has used this month; default what the store knows. */
   readonly usedBytes?: (name: string) => number;
   readonly onUserChanged?: (name: string, rulesChanged: boolean) => void;
+  readonly onWebPassword?: () => void;
   readonly onUserRemoved?: (name: string) => void;
   readonly onLocalRevoked?: (name: string) => void;
   /** Called with USER/DEVICE. */
@@ -152,6 +154,19 @@ export class StoreAdministration implements Administration {
   async removeUser(name: string): Promise<void> {
     if (!this.#options.store.removeUser(name)) throw noUser(name);
     this.#options.onUserRemoved?.(name);
+  }
+
+  async setWebPassword(password = generatePassword()): Promise<{ password: string }> {
+    checkPassword(password);
+    this.#options.store.setFact(WEB_PASSWORD, await hashPassword(password));
+    this.#options.onWebPassword?.();
+    return { password };
+  }
+
+  async makeMetricsToken(): Promise<{ token: string }> {
+    const token = randomBytes(INVITATION_BYTES).toString('base64url');
+    this.#options.store.setFact(METRICS_TOKEN, digestOfSecret(token));
+    return { token };
   }
 
   async locals(): Promise<readonly StoredLocal[]> {

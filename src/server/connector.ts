@@ -58,6 +58,7 @@ export class ServerConnector {
     const { candidates, code = 'not-allowed', reason } = decision;
     let failure = new DepotError(code, reason);
     for (const [index, candidate] of candidates.entries()) {
+      progress.chosen?.(candidate.local);
       try {
         return await this.#ask(candidate, decision, request, signal, { listening });
       } catch (error) {

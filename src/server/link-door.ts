@@ -2,7 +2,7 @@
 // A stranger without a registered key learns nothing but that.
 
 import type net from 'node:net';
-import { DepotError, messageOf } from '../errors.ts';
+import { asDepotError, DepotError } from '../errors.ts';
 import { FrameType } from '../link/frames.ts';
 import { Hello } from '../link/messages.ts';
 import { deadline } from '../net/dial.ts';
@@ -26,7 +26,7 @@ export interface LinkDoorOptions {
   /** Takes over the connection before it returns, or throws what the other side shall be told. */
   readonly onHello: (hello: Hello, caller: Caller, connection: FrameConnection) => void;
   /** Called with why somebody got no further than the door. */
-  readonly onTurnedAway: (from: string, why: string) => void;
+  readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
 
 export class LinkDoor {
@@ -59,7 +59,7 @@ export class LinkDoor {
             try {
               onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
             } catch (error) {
-              onTurnedAway(from, messageOf(error));
+              onTurnedAway(from, asDepotError(error, 'protocol-violation'));
               throw error;
             }
           },
@@ -69,13 +69,13 @@ export class LinkDoor {
       );
       limit.signal.addEventListener('abort', () => {
         connection.close(limit.signal.reason as DepotError);
-        onTurnedAway(from, messageOf(limit.signal.reason));
+        onTurnedAway(from, asDepotError(limit.signal.reason, 'timed-out'));
         done();
       });
       void connection.closed.then(done);
     } catch (error) {
       done();
-      onTurnedAway(from, messageOf(error));
+      onTurnedAway(from, asDepotError(error, 'protocol-violation'));
     }
   }
 

@@ -1,7 +1,6 @@
 // The public side, put together: entry, door for locals, registry, router, state and admin socket.
 
 import { EventEmitter } from 'node:events';
-import { portRangeOf } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
@@ -9,15 +8,14 @@ import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf } from '../log.ts';
 import { FairShare } from '../net/fair-share.ts';
 import type { Request } from '../net/connector.ts';
-import { Listener } from '../net/listener.ts';
 import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
-import { isLoopbackHost } from '../socks/address.ts';
-import type { Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
-import type { AdminSocket, Administration } from '../watch/admin-api.ts';
-import type { ServerStatus } from '../watch/status.ts';
+import type { Administration } from '../watch/admin-api.ts';
+import type { AdminSocket } from '../watch/admin-socket.ts';
+import type { RoleStatusOf, ServerStatus } from '../watch/status.ts';
+import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
 import { Admission } from './admission.ts';
@@ -28,10 +26,22 @@ import type { Decision } from './decide.ts';
 import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
 import { LinkDoor } from './link-door.ts';
+import { Penalties } from './penalties.ts';
+import { openPorts, type Ports } from './ports.ts';
 import { Registry } from './registry.ts';
 import type { Session } from './session.ts';
-import { advertisedHost, isGuessed, openServerState, type ServerOptions, type ServerState } from './state.ts';
+import {
+  advertisedHost,
+  isGuessed,
+  openServerState,
+  requireSomebody,
+  type ServerOptions,
+  type ServerState,
+} from './state.ts';
+import { entrySettingsOf, poolSettingsOf } from './settings.ts';
 import { statusOfLocals } from './status.ts';
+import { createWatcher } from './watching.ts';
+import type { Web } from './web.ts';
 
 /** What a server tells while it runs. */
 export interface ServerEvents {
@@ -48,6 +58,8 @@ export class DepotServer implements AsyncDisposable {
   readonly events = new EventEmitter<ServerEvents>();
   /** Set on the first start of a home only. */
   firstStart: FirstStart | undefined;
+  /** What goes on, and what went on. */
+  readonly watcher: Watcher;
 
   readonly #state: ServerState;
   readonly #log: Log;
@@ -60,8 +72,10 @@ export class DepotServer implements AsyncDisposable {
   readonly #entry: Door;
   readonly #door: LinkDoor;
   readonly #certificate: EntryCertificate;
-  #listeners: { readonly socks: Listener; readonly control: Listener; readonly tunnel: Listener } | undefined;
+  #listeners: Ports | undefined;
   #published: readonly PublishedPort[] = [];
+  readonly #penalties = new Penalties();
+  #web: Web | undefined;
   #admin: AdminSocket | undefined;
   #administration: Administration | undefined;
   #stopping: Promise<void> | undefined;
@@ -88,37 +102,26 @@ export class DepotServer implements AsyncDisposable {
         local: (name) => config.localRates[name] ?? config.localRateBytes ?? null,
       },
     });
-    const connector = new ServerConnector({
-      registry: this.#registry,
-      gate: this.#gate,
-      log,
-      config,
-    });
+    const connector = new ServerConnector({ registry: this.#registry, gate: this.#gate, log, config });
     this.#streams = new Streams(connector.connect, config, {
       onStart: (stream) => {
         this.#gate.started(stream);
+        this.watcher.streamStarted(stream);
         this.events.emit('streamStart', stream);
       },
+      onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
       onEnd: (stream) => this.#streamEnd(stream),
     });
+    this.watcher = createWatcher(state, this.#registry, this.#streams, () => this.#role(), log);
     const share = this.#share;
     const budget = new WindowBudget(config.windowBudgetBytes);
     this.#entry = new Door({
       share,
       streams: this.#streams,
-      associate: {
-        advertise: config.advertiseUdp,
-        ports: config.udpPorts === undefined ? undefined : portRangeOf(config.udpPorts),
-        queueBytes: config.udpQueueBytes,
-      },
-      authenticate: new Access(store).authenticate,
-      anonymous: config.allowAnonymous,
-      handshakeMs: config.handshakeMs,
-      httpIdleMs: config.httpIdleMs,
-      advertised: config.advertise,
+      ...entrySettingsOf(config),
+      authenticate: new Access(store, this.#penalties).authenticate,
       tls: { acceptor: this.#certificate.tls, pool: budget.pool },
-      forThisMachine: false,
-      onTurnedAway: (from, why) => this.#turnedAway('socks', from, why),
+      onTurnedAway: (from, error) => this.#turnedAway('socks', from, error),
     });
     this.#clients = new Clients({ store, streams: this.#streams, log });
     const admission = new Admission({
@@ -131,16 +134,7 @@ export class DepotServer implements AsyncDisposable {
       }),
       locals: this.#registry,
       clients: this.#clients,
-      pool: {
-        min: config.tunnelsMin,
-        max: config.tunnelsMax,
-        idMs: config.tunnelIdMs,
-        windows: {
-          maxBytes: config.windowMaxBytes,
-          budget,
-          datagramBytes: config.udpQueueBytes,
-        },
-      },
+      pool: poolSettingsOf(config, budget),
       tunnelPort: () => this.#ownTunnelPort(),
     });
     this.#door = new LinkDoor({
@@ -149,7 +143,7 @@ export class DepotServer implements AsyncDisposable {
       handshakeMs: config.handshakeMs,
       heartbeat: config,
       onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
-      onTurnedAway: (from, why) => this.#turnedAway('control', from, why),
+      onTurnedAway: (from, error) => this.#turnedAway('control', from, error),
     });
   }
 
@@ -170,43 +164,35 @@ export class DepotServer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { config, store, home } = this.#state;
-    const { host, socksHost = host, socksPort, controlPort } = config;
     const isNew = store.isEmpty();
-    if (!isNew) this.#requireSomebody(store);
-    const control = await Listener.listen(
-      { host, port: controlPort, purpose: 'control', flag: '--control-port' },
-      (socket) => this.#watch(this.#door.serve(socket)),
-    );
-    const tunnelPort = config.tunnelPort ?? control.address.port;
-    const tunnel =
-      tunnelPort === control.address.port
-        ? control
-        : await Listener.listen({ host, port: tunnelPort, purpose: 'tunnel', flag: '--tunnel-port' }, (socket) =>
-            this.#watch(this.#door.serve(socket)),
-          ).catch((error: unknown) => {
-            control.close();
-            throw error;
-          });
-    const socks = await Listener.listen(
-      { host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' },
-      (socket) => this.#watch(this.#entry.serve(socket)),
-    ).catch((error: unknown) => {
-      control.close();
-      tunnel.close();
-      throw error;
+    if (!isNew) requireSomebody(this.#state);
+    const listeners = await openPorts(config, {
+      onClient: (socket) => this.#watch(this.#entry.serve(socket)),
+      onLink: (socket) => this.#watch(this.#door.serve(socket)),
     });
-    this.#listeners = { socks, control, tunnel };
+    this.#listeners = listeners;
+    const { control } = listeners;
     this.#published = await publish(config.publish, {
       streams: this.#streams,
       share: this.#share,
-      defaultHost: socksHost,
-      onTurnedAway: (from, why) => this.#turnedAway('published', from, why),
+      defaultHost: config.socksHost ?? config.host,
+      onTurnedAway: (from, error) => this.#turnedAway('published', from, error),
       onUnforeseen: (error) => this.#unforeseen(error),
     });
     this.#administration = this.#administrationFor(control.address.port);
     // Its web framework is loaded only now: clients and locals do not wait for it.
-    const { AdminSocket } = await import('../watch/admin-api.ts');
+    const { AdminSocket } = await import('../watch/admin-socket.ts');
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
+    const { startWeb } = await import('./web.ts');
+    this.#web = await startWeb({
+      config,
+      store,
+      observable: this,
+      administration: this.#administration,
+      penalties: this.#penalties,
+      advertised: advertisedHost(config),
+      onWrongPassword: (from) => this.#turnedAway('web', from, new DepotError('not-allowed', 'wrong password')),
+    });
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
     if (isNew) this.firstStart = await beginAnew(this.#administration);
   }
@@ -220,20 +206,6 @@ export class DepotServer implements AsyncDisposable {
     this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
   }
 
-  #turnedAway(port: 'socks' | 'control' | 'published', from: string, why: string): void {
-    this.#log.info({ event: 'turned-away', port, from, why }, `turned away ${from}: ${why}`);
-  }
-
-  /** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
-  #requireSomebody(store: Store): void {
-    const { host, socksHost = host, allowAnonymous } = this.#state.config;
-    if (allowAnonymous || isLoopbackHost(socksHost) || store.users().length > 0) return;
-    throw new DepotError(
-      'invalid-config',
-      'There are no users, so nobody could use this server. Make one with `depot user add NAME`, or let everybody in with --allow-anonymous.',
-    );
-  }
-
   #administrationFor(port: number): Administration {
     const { config, store, identity } = this.#state;
     const target = { host: advertisedHost(config), port };
@@ -241,15 +213,20 @@ export class DepotServer implements AsyncDisposable {
       store,
       invitationMs: config.invitationMs,
       linkTarget: { ...target, fingerprint: identity.fingerprint },
+      onWebPassword: () => this.#web?.server.endSessions(),
       groups: this.#state.groups,
       usedBytes: (name) => this.#gate.usedBytes(name),
       onUserChanged: (name, rulesChanged) => this.#gate.userChanged(name, rulesChanged),
       onUserRemoved: (name) => {
         this.#clients.endOf(name, new DepotError('revoked', `user ${name} was removed`));
         this.#gate.userRemoved(name);
+        this.watcher.forget('user', name);
       },
       onClientRevoked: (title) => this.#clients.end(title, new DepotError('revoked', `client ${title} was revoked`)),
-      onLocalRevoked: (name) => this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`)),
+      onLocalRevoked: (name) => {
+        this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`));
+        this.watcher.forget('local', name);
+      },
     });
   }
 
@@ -274,6 +251,11 @@ export class DepotServer implements AsyncDisposable {
     };
   }
 
+  /** The dashboard, and its password where this start made it; undefined where it is disabled. */
+  get web(): Pick<Web, 'url' | 'password'> | undefined {
+    return this.#web;
+  }
+
   /** SHA-256 of the server's public key, base64url. */
   get fingerprint(): string {
     return this.#state.identity.fingerprint;
@@ -286,22 +268,28 @@ export class DepotServer implements AsyncDisposable {
   }
 
   status(): ServerStatus {
+    return {
+      ...this.#role(),
+      locals: statusOfLocals(this.#state.store, this.#registry, this.#streams),
+      clients: this.#clients.status(),
+      streams: this.#streams.snapshots(),
+    };
+  }
+
+  #role(): RoleStatusOf<'server'> {
     const { store, config } = this.#state;
     const { socksPort, controlPort, tunnelPort } = this.address;
-    const streams = this.#streams.snapshots();
     return {
       role: 'server',
       version: VERSION,
       pid: process.pid,
       startedAt: this.#startedAt,
       host: config.host,
-      ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort },
+      advertised: advertisedHost(config),
+      ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web: this.#web?.server.port ?? null },
       fingerprint: this.fingerprint,
       users: store.users().length,
       published: this.#published.map(({ status }) => status),
-      locals: statusOfLocals(store, this.#registry, streams),
-      clients: this.#clients.status(),
-      streams,
     };
   }
 
@@ -341,6 +329,8 @@ export class DepotServer implements AsyncDisposable {
     this.#door.close();
     this.#listeners?.control.close();
     this.#listeners?.tunnel.close();
+    this.#web?.server.close();
+    this.watcher[Symbol.dispose]();
     this.#admin?.close();
     this.#certificate.close();
     this.#state.store[Symbol.dispose]();
@@ -373,8 +363,14 @@ export class DepotServer implements AsyncDisposable {
     }
   }
 
+  #turnedAway(port: string, from: string, { code, message }: DepotError): void {
+    this.#log.info({ event: 'turned-away', port, from, why: message }, `turned away ${from}: ${message}`);
+    this.watcher.turnedAway(port, from, code, message);
+  }
+
   #localUp({ peer: { name, from, software, platform } }: Session): void {
     this.#seen(name);
+    this.watcher.localUp(name);
     this.#log.info(
       { event: 'local-up', local: name, from, software, platform },
       `local ${name} connected from ${from}`,
@@ -393,6 +389,7 @@ export class DepotServer implements AsyncDisposable {
   #streamEnd(stream: StreamEnd): void {
     this.#gate.ended(stream);
     logStreamEnd(this.#log, stream);
+    this.watcher.streamEnded(stream);
     this.events.emit('streamEnd', stream);
   }
 }

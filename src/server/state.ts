@@ -8,6 +8,7 @@ import { DepotError } from '../errors.ts';
 import type { LogOption } from '../log.ts';
 import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
 import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
+import { isLoopbackHost } from '../socks/address.ts';
 import { Store } from '../store/store.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import { StoreAdministration } from './administration.ts';
@@ -98,3 +99,13 @@ export const offlineAdministration = ({ config, store, identity, groups }: Serve
       fingerprint: identity.fingerprint,
     },
   });
+
+/** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
+export const requireSomebody = ({ config, store }: ServerState): void => {
+  const { host, socksHost = host, allowAnonymous } = config;
+  if (allowAnonymous || isLoopbackHost(socksHost) || store.users().length > 0) return;
+  throw new DepotError(
+    'invalid-config',
+    'There are no users, so nobody could use this server. Make one with `depot user add NAME`, or let everybody in with --allow-anonymous.',
+  );
+};

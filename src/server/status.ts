@@ -1,16 +1,13 @@
 // What status shows of the locals: those that have joined, and the session of each that is connected.
 
-import type { StreamSnapshot } from '../net/streams.ts';
+import type { Streams } from '../net/streams.ts';
 import type { Store } from '../store/store.ts';
 import type { LocalStatus } from '../watch/status.ts';
 import type { Registry } from './registry.ts';
 
-export const statusOfLocals = (
-  store: Store,
-  registry: Registry,
-  streams: readonly StreamSnapshot[],
-): readonly LocalStatus[] => {
-  const streamsOf = Map.groupBy(streams, ({ local }) => local);
+export const statusOfLocals = (store: Store, registry: Registry, streams: Streams): readonly LocalStatus[] => {
+  const running = new Map<string | undefined, number>();
+  streams.visit(({ local }) => running.set(local, (running.get(local) ?? 0) + 1));
   return store.locals().map(({ name, lastSeenAt }) => {
     const session = registry.get(name);
     return {
@@ -23,7 +20,7 @@ export const statusOfLocals = (
       platform: session?.peer.platform ?? null,
       rttMs: session?.rttMs ?? null,
       tunnels: session?.pool.counts ?? { idle: 0, busy: 0 },
-      streams: streamsOf.get(name)?.length ?? 0,
+      streams: running.get(name) ?? 0,
     };
   });
 };

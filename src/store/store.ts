@@ -75,6 +75,8 @@ export const MIGRATIONS: readonly string[] = [
 /** A used or expired invitation is remembered this long, so that it can be refused by name. */
 const INVITATION_MEMORY_MS = 30 * 24 * 3600 * 1000;
 
+const LINK_TARGET = 'link-target';
+
 type Row = Readonly<Record<string, SQLOutputValue>>;
 
 export class Store implements Disposable {
@@ -325,12 +327,22 @@ export class Store implements Disposable {
 
   /** Where locals reached the server when it ran last. */
   linkTarget(): { readonly host: string; readonly port: number } | undefined {
-    const row = this.#sql("SELECT value FROM facts WHERE name = 'link-target'").get();
-    return row && (JSON.parse(String(row['value'])) as { host: string; port: number });
+    const text = this.fact(LINK_TARGET);
+    return text === undefined ? undefined : (JSON.parse(text) as { host: string; port: number });
   }
 
   setLinkTarget(target: { readonly host: string; readonly port: number }): void {
-    this.#sql("INSERT OR REPLACE INTO facts (name, value) VALUES ('link-target', ?)").run(JSON.stringify(target));
+    this.setFact(LINK_TARGET, JSON.stringify(target));
+  }
+
+  /** What was kept under this name. */
+  fact(name: string): string | undefined {
+    const row = this.#sql('SELECT value FROM facts WHERE name = ?').get(name);
+    return row && String(row['value']);
+  }
+
+  setFact(name: string, value: string): void {
+    this.#sql('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)').run(name, value);
   }
 
   // Invitations.

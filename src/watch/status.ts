@@ -1,94 +1,134 @@
-// What `status` shows, as plain data. Stable: programs read it as JSON. Times are milliseconds since 1970.
+// What status shows, as schemas: they shape every answer, so that nothing goes out that is not named here, and the
+// OpenAPI document is made from them. Stable: programs read it as JSON. Times are milliseconds since 1970.
 
-import type { StreamSnapshot } from '../net/streams.ts';
+import { z } from 'zod';
 
-export interface LocalStatus {
-  readonly name: string;
-  readonly connected: boolean;
-  /** When the present session began, or null. */
-  readonly since: number | null;
-  readonly lastSeenAt: number;
-  /** The address that the present session comes from, or null. */
-  readonly from: string | null;
-  readonly software: string | null;
-  readonly platform: string | null;
-  /** Round trip on the control connection in milliseconds, or null before it is known. */
-  readonly rttMs: number | null;
-  readonly tunnels: { readonly idle: number; readonly busy: number };
-  readonly streams: number;
-}
+const Address = z.object({ host: z.string(), port: z.int() }).meta({ id: 'Address' });
+
+const time = (what: string): z.ZodInt => z.int().describe(`${what}, milliseconds since 1970`);
+
+/** A running stream; `StreamSnapshot` of the data path has the same form. */
+export const StreamStatus = z
+  .object({
+    id: z.int(),
+    command: z.enum(['connect', 'bind', 'associate', 'resolve', 'resolve-ptr']),
+    user: z.string().optional().describe('as the client gave it, a route included; missing for anonymous clients'),
+    from: z.string().describe("the client's IP address"),
+    target: Address.describe('what the client asked for'),
+    local: z.string().optional().describe('missing until one is chosen'),
+    startedAt: time('when the request came'),
+    state: z.enum(['connecting', 'open']),
+    bytesUp: z.int().describe('from client to app'),
+    bytesDown: z.int().describe('from app to client'),
+    dropped: z.int().describe('datagrams that found no room'),
+  })
+  .meta({ id: 'Stream' });
+export type StreamStatus = z.output<typeof StreamStatus>;
+
+const tunnels = z.object({ idle: z.int(), busy: z.int() });
+
+/** One who dials the server, as the server sees it. */
+const peer = {
+  connected: z.boolean(),
+  since: time('when the present session began').nullable(),
+  lastSeenAt: time('when it was last connected'),
+  from: z.string().nullable().describe('the IP address that the present session comes from'),
+  software: z.string().nullable(),
+  platform: z.string().nullable(),
+  rttMs: z.number().nullable().describe('round trip on the control connection; null before it is known'),
+  tunnels,
+};
+
+export const LocalStatus = z
+  .object({ name: z.string(), ...peer, streams: z.int().describe('running now') })
+  .meta({ id: 'LocalStatus' });
+export type LocalStatus = z.output<typeof LocalStatus>;
 
 /** A device of a user that has joined as a client. */
-export interface ClientDeviceStatus {
-  readonly user: string;
-  readonly device: string;
-  readonly connected: boolean;
-  /** When the present session began, or null. */
-  readonly since: number | null;
-  readonly lastSeenAt: number;
-  /** The address that the present session comes from, or null. */
-  readonly from: string | null;
-  readonly software: string | null;
-  readonly platform: string | null;
-  /** Round trip on the control connection in milliseconds, or null before it is known. */
-  readonly rttMs: number | null;
-  readonly tunnels: { readonly idle: number; readonly busy: number };
-}
+export const ClientDeviceStatus = z
+  .object({ user: z.string(), device: z.string(), ...peer })
+  .meta({ id: 'ClientDeviceStatus' });
+export type ClientDeviceStatus = z.output<typeof ClientDeviceStatus>;
 
-/** A fixed port and what it leads to, both HOST:PORT. */
-interface PublishedStatus {
-  readonly listen: string;
-  readonly to: string;
-}
+const process = {
+  version: z.string(),
+  pid: z.int(),
+  startedAt: time('when this process began'),
+};
 
-interface Process {
-  readonly version: string;
-  readonly pid: number;
-  readonly startedAt: number;
-}
+const published = z
+  .array(z.object({ listen: z.string(), to: z.string() }))
+  .readonly()
+  .describe('fixed ports and what they lead to, both HOST:PORT');
 
-export interface ServerStatus extends Process {
-  readonly role: 'server';
-  readonly host: string;
-  readonly ports: { readonly socks: number; readonly control: number; readonly tunnel: number };
-  readonly fingerprint: string;
-  readonly users: number;
-  readonly published: readonly PublishedStatus[];
-  readonly locals: readonly LocalStatus[];
-  readonly clients: readonly ClientDeviceStatus[];
-  readonly streams: readonly StreamSnapshot[];
-}
+const server = {
+  ...process,
+  role: z.literal('server'),
+  host: z.string().describe('the address it listens on'),
+  advertised: z.string().describe('what others call this host'),
+  ports: z.object({ socks: z.int(), control: z.int(), tunnel: z.int(), web: z.int().nullable() }),
+  fingerprint: z.string().describe('SHA-256 of its public key, base64url'),
+  users: z.int(),
+  published,
+};
 
 /** The way to the server, as the side that dialed it sees it. */
-export interface UplinkStatus {
-  readonly name: string;
-  /** HOST:PORT of the server. */
-  readonly server: string;
-  readonly connected: boolean;
-  readonly since: number | null;
-  readonly rttMs: number | null;
-  readonly reconnects: number;
-  /** Why the link is down, or why it was last lost; null where it never was. */
-  readonly lastError: string | null;
-  readonly tunnels: { readonly idle: number; readonly busy: number };
-}
+const UplinkStatus = z.object({
+  name: z.string(),
+  server: z.string().describe('HOST:PORT of the server'),
+  connected: z.boolean(),
+  since: time('when the present session began').nullable(),
+  rttMs: z.number().nullable(),
+  reconnects: z.int(),
+  lastError: z.string().nullable().describe('why the link is down, or why it was last lost; null where it never was'),
+  tunnels,
+});
+export type UplinkStatus = z.output<typeof UplinkStatus>;
 
-export interface LinkStatus extends Process, UplinkStatus {
-  readonly role: 'local';
-  /** The rules in force. */
-  readonly rules: readonly string[];
-  readonly streams: readonly StreamSnapshot[];
-}
+const link = {
+  ...process,
+  ...UplinkStatus.shape,
+  role: z.literal('local'),
+  rules: z.array(z.string()).readonly().describe('the rules in force'),
+};
 
-export interface ClientStatus extends Process, UplinkStatus {
-  readonly role: 'client';
-  /** Whose device this is. */
-  readonly user: string;
-  /** Where programs find it. */
-  readonly host: string;
-  readonly port: number;
-  readonly published: readonly PublishedStatus[];
-  readonly streams: readonly StreamSnapshot[];
-}
+const client = {
+  ...process,
+  ...UplinkStatus.shape,
+  role: z.literal('client'),
+  user: z.string().describe('whose device this is'),
+  host: z.string().describe('where programs find it'),
+  port: z.int(),
+  published,
+};
 
-export type Status = ServerStatus | LinkStatus | ClientStatus;
+const streams = z.array(StreamStatus).readonly();
+
+const ServerStatus = z
+  .object({
+    ...server,
+    locals: z.array(LocalStatus).readonly(),
+    clients: z.array(ClientDeviceStatus).readonly(),
+    streams,
+  })
+  .meta({ id: 'ServerStatus' });
+export type ServerStatus = z.output<typeof ServerStatus>;
+
+const LinkStatus = z.object({ ...link, streams }).meta({ id: 'LinkStatus' });
+export type LinkStatus = z.output<typeof LinkStatus>;
+
+const ClientStatus = z.object({ ...client, streams }).meta({ id: 'ClientStatus' });
+export type ClientStatus = z.output<typeof ClientStatus>;
+
+export const Status = z.discriminatedUnion('role', [ServerStatus, LinkStatus, ClientStatus]);
+export type Status = z.output<typeof Status>;
+
+const ServerRole = z.object(server).meta({ id: 'Server' });
+const LocalRole = z.object(link).meta({ id: 'Link' });
+const ClientRole = z.object(client).meta({ id: 'Client' });
+
+/** The same without its lists: what there is to say at a glance. */
+export const RoleStatus = z.discriminatedUnion('role', [ServerRole, LocalRole, ClientRole]);
+export type RoleStatus = z.output<typeof RoleStatus>;
+/** That of one role. */
+export type RoleStatusOf<R extends RoleStatus['role']> = Extract<RoleStatus, { role: R }>;

@@ -45,7 +45,7 @@ for (const [when, running] of Object.entries(cases)) {
       await server.stop('SIGTERM');
       // What is to go into links is in the configuration, where commands find it without a server.
       const { socksPort, controlPort } = printed;
-      const config = JSON.stringify({ host: LOOPBACK, socksPort, controlPort });
+      const config = JSON.stringify({ host: LOOPBACK, socksPort, controlPort, webPort: 0 });
       writeFileSync(path.join(home.path, 'config.json'), config, { mode: 0o600 });
     });
     after(async () => {
@@ -67,7 +67,13 @@ for (const [when, running] of Object.entries(cases)) {
       };
       if (running) return attempt(printed.socksPort);
       const { createServer } = await import('../../src/index.ts');
-      await using ours = await createServer({ home: home.path, host: LOOPBACK, socksPort: 0, controlPort: 0 });
+      await using ours = await createServer({
+        home: home.path,
+        host: LOOPBACK,
+        socksPort: 0,
+        controlPort: 0,
+        webPort: 0,
+      });
       return await attempt(ours.address.socksPort);
     };
 
@@ -231,7 +237,18 @@ describe('with a local that is connected', () => {
   });
 
   test('one home is one server, and one local', async () => {
-    const again = await on(serverHome, 'server', '--host', LOOPBACK, '--socks-port', '0', '--control-port', '0');
+    const again = await on(
+      serverHome,
+      'server',
+      '--host',
+      LOOPBACK,
+      '--socks-port',
+      '0',
+      '--control-port',
+      '0',
+      '--web-port',
+      '0',
+    );
     assert.match(fails(1, again), /^depot: Another depot runs with this home/);
     assert.match(fails(1, await on(localHome, 'local')), /^depot: Another depot runs with this home/);
     assert.match(fails(1, await on(localHome, 'server')), /^depot: .* is the home of a local/);
@@ -252,7 +269,7 @@ describe('what is wrong is said in one sentence, with what to do', () => {
     if (config !== undefined) writeFileSync(path.join(home.path, 'config.json'), config, { mode: 0o600 });
     return await depot([...args, '--home', home.path]);
   };
-  const server = ['server', '--host', LOOPBACK, '--socks-port', '0', '--control-port', '0'] as const;
+  const server = ['server', '--host', LOOPBACK, '--socks-port', '0', '--control-port', '0', '--web-port', '0'] as const;
 
   test('an unknown key names the nearest known one', async () => {
     const stderr = fails(1, await inHome('{ "sockPort": 1080 }', ...server));
@@ -275,7 +292,17 @@ describe('what is wrong is said in one sentence, with what to do', () => {
 
   test('a port that is taken', async () => {
     await using app = await App.echo();
-    const args = ['server', '--host', LOOPBACK, '--socks-port', `${app.port}`, '--control-port', '0'];
+    const args = [
+      'server',
+      '--host',
+      LOOPBACK,
+      '--socks-port',
+      `${app.port}`,
+      '--control-port',
+      '0',
+      '--web-port',
+      '0',
+    ];
     assert.match(fails(1, await inHome(undefined, ...args)), new RegExp(`${app.port}.*--socks-port`));
   });
 

@@ -157,7 +157,7 @@ describe('coming back', () => {
   const restart = async (home: string, old: DepotServer): Promise<DepotServer> => {
     const { socksPort, controlPort } = old.address;
     await old.stop();
-    return createServer({ home, host: LOOPBACK, socksPort, controlPort });
+    return createServer({ home, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
   };
 
   test('a server that is stopped and started again has its local back within 2 s', async () => {
@@ -170,7 +170,7 @@ describe('coming back', () => {
     await depot.server.stop();
     // Long enough away for the pauses to have grown to their longest.
     for (let failure = 0; failure < 6; failure += 1) await failures.next();
-    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort });
+    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
     const startedMs = performance.now();
     await once(again.events, 'localUp');
     assert.ok(performance.now() - startedMs < BACK_MS, `${performance.now() - startedMs} ms`);
@@ -200,7 +200,7 @@ describe('coming back', () => {
     await depot.server.stop();
     await using early = await stray(depot.firstLink);
     assert.equal(await disconnected(early.local), 'connection-refused');
-    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort });
+    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
     const [{ name }] = (await once(again.events, 'localUp')) as [{ name: string }];
     assert.equal(name, 'home');
   });

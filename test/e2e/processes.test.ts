@@ -182,7 +182,7 @@ describe('killed', () => {
     const { code } = await transfer;
     assert.ok(code !== 0 && code !== 28, `curl ended with ${code}`);
     const { socksPort, controlPort } = both.printed;
-    const ports = ['--socks-port', `${socksPort}`, '--control-port', `${controlPort}`];
+    const ports = ['--socks-port', `${socksPort}`, '--control-port', `${controlPort}`, '--web-port', '0'];
     await using again = await startServer(both.serverHome, ...ports);
     await again.says(/local-up/);
     assert.equal((await curl(both.proxy, `http://home.depot:${app.port}/`)).stdout, 'hello');

@@ -16,6 +16,7 @@ test('a local whose tunnels cannot come: every request fails soon, none waits', 
     advertise: 'server.test',
     socksPort: 0,
     controlPort: 0,
+    webPort: 0,
     tunnelsMin: 2,
     tunnelsMax: 2,
   });
@@ -53,6 +54,7 @@ test('a local that asks for fewer tunnels than are kept ready still serves the f
     host: LOOPBACK,
     socksPort: 0,
     controlPort: 0,
+    webPort: 0,
     tunnelsMin: 4,
     tunnelsMax: 1,
   });

@@ -3,6 +3,7 @@ import { argon2Sync, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Access } from '../../src/server/access.ts';
+import { Penalties } from '../../src/server/penalties.ts';
 import { hashPassword } from '../../src/server/passwords.ts';
 import { Store } from '../../src/store/store.ts';
 import { temporaryDirectory } from '../support/directory.ts';
@@ -21,7 +22,7 @@ const setUp = (t: TestContext): { readonly access: Access; readonly store: Store
   const store = new Store(path.join(temporaryDirectory(t), 'depot.db'));
   t.after(() => store[Symbol.dispose]());
   store.addUser({ name: 'alice', passwordHash: ALICES_HASH, locals: [], createdAt: 0 });
-  return { access: new Access(store), store };
+  return { access: new Access(store, new Penalties()), store };
 };
 
 describe('who a client is', () => {

@@ -56,7 +56,7 @@ export class Depot implements AsyncDisposable {
   static async server(settings: ServerSettings = {}): Promise<Depot> {
     const stack = new AsyncDisposableStack();
     const home = stack.use(tempDir()).path;
-    const server = await createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, ...settings });
+    const server = await createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0, ...settings });
     stack.use(server);
     return new Depot(server, stack);
   }

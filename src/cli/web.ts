@@ -1,0 +1,36 @@
+// depot web passwd, depot web token
+
+import { Command } from 'commander';
+import { administer } from './admin-client.ts';
+import { print, readStdin } from './output.ts';
+import { homeOption } from './settings.ts';
+
+const passwdCommand = (): Command =>
+  new Command('passwd')
+    .summary('give the dashboard a new password')
+    .description('Gives the dashboard a new password, and prints it. Everybody has to log in again.')
+    .addOption(homeOption())
+    .option('--password-stdin', 'take the password from standard input instead of making one')
+    .action(async ({ home, passwordStdin }: { home: string; passwordStdin?: true }) => {
+      const given = passwordStdin === true ? await readStdin() : undefined;
+      const { password } = await administer(home, (administration) => administration.setWebPassword(given));
+      if (given === undefined) print(password);
+    });
+
+const tokenCommand = (): Command =>
+  new Command('token')
+    .summary('make a new token for /metrics')
+    .description(
+      'Makes a new bearer token with which Prometheus may read /metrics at the web port, and prints it. The one before is good no more.',
+    )
+    .addOption(homeOption())
+    .action(async ({ home }: { home: string }) => {
+      print((await administer(home, (administration) => administration.makeMetricsToken())).token);
+    });
+
+export const webCommand = (): Command =>
+  new Command('web')
+    .summary('the password of the dashboard, and the token for its metrics')
+    .description('Who may see the dashboard and the metrics.')
+    .addCommand(passwdCommand())
+    .addCommand(tokenCommand());

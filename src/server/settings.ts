@@ -1,0 +1,29 @@
+// What parts of the server are told of the configuration.
+
+import type { ServerConfig } from '../config/schema.ts';
+import type { EntryOptions } from '../entry/options.ts';
+import type { WindowBudget } from '../link/window.ts';
+import { portRangeOf } from '../config/schema.ts';
+import type { PoolOptions } from './tunnel-pool.ts';
+
+export const entrySettingsOf = (
+  config: ServerConfig,
+): Pick<EntryOptions, 'associate' | 'anonymous' | 'handshakeMs' | 'httpIdleMs' | 'advertised' | 'forThisMachine'> => ({
+  associate: {
+    advertise: config.advertiseUdp,
+    ports: config.udpPorts === undefined ? undefined : portRangeOf(config.udpPorts),
+    queueBytes: config.udpQueueBytes,
+  },
+  anonymous: config.allowAnonymous,
+  handshakeMs: config.handshakeMs,
+  httpIdleMs: config.httpIdleMs,
+  advertised: config.advertise,
+  forThisMachine: false,
+});
+
+export const poolSettingsOf = (config: ServerConfig, budget: WindowBudget): PoolOptions => ({
+  min: config.tunnelsMin,
+  max: config.tunnelsMax,
+  idMs: config.tunnelIdMs,
+  windows: { maxBytes: config.windowMaxBytes, budget, datagramBytes: config.udpQueueBytes },
+});

@@ -1,0 +1,244 @@
+// Watches one role: counts what moves once a second, remembers what was, and tells whoever looks. The data path gives it
+// one call when a stream begins, is answered and ends; everything else it comes and fetches.
+
+import type { ServerResponse } from 'node:http';
+import type { Reply } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { StreamEnd, StreamProgress, Streams, StreamSnapshot } from '../net/streams.ts';
+import type { HistoryStore, PastStream, UsageKind, UsageRow } from '../store/history.ts';
+import { Failures, type FailureReason } from './failures.ts';
+import { Feed } from './feed.ts';
+import { Figures } from './figures.ts';
+import { Counters } from './counters.ts';
+import { Recorder } from './recorder.ts';
+import { RoundTrips } from './round-trips.ts';
+import type { LocalStatus, RoleStatus } from './status.ts';
+import { encodeEvent, Subscribers } from './subscribers.ts';
+import { Traffic, type TrafficSeries } from './traffic.ts';
+
+const TICK_MS = 1000;
+const WRITE_EVERY_TICKS = 2;
+const PAGE = 500;
+const RECENT = 100;
+
+export interface WatcherOptions {
+  readonly streams: Streams;
+  readonly role: () => RoleStatus;
+  /** Empty on the side that has none. */
+  readonly locals: () => readonly LocalStatus[];
+  /** The user in what a client gave as its name, which may carry a route. */
+  readonly userOf: (name: string | undefined) => string;
+  /** Undefined where what was is remembered in memory only. */
+  readonly history: HistoryStore | undefined;
+  readonly log: Log;
+}
+
+export class Watcher implements Disposable {
+  readonly counters = new Counters();
+  readonly #options: WatcherOptions;
+  readonly #traffic = new Traffic(Date.now());
+  readonly #failures = new Failures();
+  readonly #figures: Figures;
+  readonly #recorder: Recorder;
+  readonly #roundTrips = new RoundTrips();
+  readonly #subscribers = new Subscribers();
+  readonly #feed: Feed;
+  readonly #timer: NodeJS.Timeout;
+  #ticks = 0;
+  #lastTickMs = performance.now();
+  #lastId = 0;
+  /** Moved by streams that ended since the last tick. */
+  #up = 0;
+  #down = 0;
+  /** Whether the last tick said that bytes flow. */
+  #busy = false;
+
+  constructor(options: WatcherOptions) {
+    this.#options = options;
+    this.#figures = new Figures(options.history?.usage() ?? []);
+    this.#recorder = new Recorder(options.history, options.log);
+    this.#feed = new Feed({
+      page: (after, limit) => options.streams.page(after, limit),
+      ended: (afterSeq, limit) => this.#recorder.since(afterSeq, limit),
+      lastSeq: () => this.#recorder.lastSeq,
+      locals: options.locals,
+      failures: () => this.failures(),
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  // What the data path tells.
+
+  streamStarted({ id, user }: StreamSnapshot): void {
+    this.#lastId = id;
+    this.#figures.start(id, this.#options.userOf(user), Date.now());
+  }
+
+  streamAnswered(local: string | undefined, reply: Reply, connectMs: number): void {
+    this.counters.answered(local ?? '', reply, connectMs / 1000);
+  }
+
+  streamEnded(stream: StreamEnd): void {
+    const { id, local, target, error } = stream;
+    this.#count(local, this.#figures.end(stream, Date.now()));
+    this.#recorder.add(stream);
+    this.#feed.end(id);
+    if (error === undefined) return;
+    this.counters.failed(error.code);
+    this.#failures.record(Date.now(), 'stream', error.code, error.message, `${target.host}:${target.port}`);
+  }
+
+  /** Somebody got no further than a port. */
+  turnedAway(port: string, from: string, code: string, message: string): void {
+    this.counters.turnedAway(port, code);
+    this.#failures.record(Date.now(), port, code, message, from);
+  }
+
+  localUp(name: string): void {
+    this.counters.session(name);
+  }
+
+  // What can be asked.
+
+  role(): RoleStatus {
+    return this.#options.role();
+  }
+
+  locals(): readonly LocalStatus[] {
+    return this.#options.locals();
+  }
+
+  /** Round trips of the last 15 minutes in milliseconds, oldest first. */
+  roundTrips(local: string): readonly number[] {
+    return this.#roundTrips.of(local);
+  }
+
+  traffic(): TrafficSeries {
+    return this.#traffic.series();
+  }
+
+  failures(): FailureReason[] {
+    return this.#failures.list(Date.now());
+  }
+
+  usage(kind: UsageKind, name: string): UsageRow {
+    return this.#figures.get(kind, name);
+  }
+
+  /** Running streams per user. */
+  runningByUser(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { user } of this.#options.streams.snapshots()) {
+      const name = this.#options.userOf(user);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** Running streams after number `after`, in order. */
+  streams(after: number, limit: number): readonly StreamSnapshot[] {
+    return this.#options.streams.page(after, limit);
+  }
+
+  get running(): number {
+    return this.#options.streams.size;
+  }
+
+  get watching(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Streams that ended before number `before`, newest first. */
+  ended(before: number, limit: number): readonly PastStream[] {
+    return this.#recorder.recent(before, limit);
+  }
+
+  /** A user or local that is no more has used nothing when it comes back. */
+  forget(kind: UsageKind, name: string): void {
+    this.#figures.forget(kind, name);
+    this.#options.history?.forget(kind, name);
+    if (kind === 'local') this.counters.forget(name);
+  }
+
+  /** Tells `response` everything, and then what changes. False where too many watch already. */
+  subscribe(response: ServerResponse, signal?: AbortSignal): boolean {
+    if (this.#subscribers.size === 0) {
+      const running: StreamProgress[] = [];
+      this.#options.streams.visit((stream) => running.push(stream));
+      this.#feed.restart(running, this.#lastId);
+    }
+    return this.#subscribers.add(response, () => this.#beginning(), signal);
+  }
+
+  *#beginning(): Generator<string> {
+    const locals = this.locals();
+    yield encodeEvent('snapshot', {
+      role: this.role(),
+      locals,
+      roundTrips: Object.fromEntries(locals.map(({ name }) => [name, this.roundTrips(name)])),
+      traffic: this.traffic(),
+      failures: this.failures(),
+      ended: this.ended(Number.MAX_SAFE_INTEGER, RECENT),
+      running: this.running,
+    });
+    for (let after = 0; ;) {
+      const streams = this.streams(after, PAGE);
+      if (streams.length > 0) yield encodeEvent('streams', streams);
+      after = streams.at(-1)?.id ?? after;
+      if (streams.length < PAGE) break;
+    }
+    yield encodeEvent('ready', {});
+  }
+
+  /** Counts and writes for the last time, and sends everybody away. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#collect(Date.now());
+    this.#write();
+    this.#subscribers.endAll();
+    this.#options.history?.[Symbol.dispose]();
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    const seconds = (performance.now() - this.#lastTickMs) / 1000;
+    this.#lastTickMs = performance.now();
+    this.#ticks += 1;
+    const { up, down } = this.#collect(nowMs);
+    const roundTrips = this.#roundTrips.sample(this.#ticks, this.#options.locals);
+    if (this.#ticks % WRITE_EVERY_TICKS === 0) this.#write();
+    if (this.#subscribers.size === 0) return;
+    const change = this.#feed.change(nowMs, Math.round(up / seconds), Math.round(down / seconds), this.running);
+    const news = Object.keys(change).length > QUIET || up + down > 0 || this.#busy || roundTrips !== undefined;
+    this.#busy = up + down > 0;
+    this.#subscribers.tick(news ? encodeEvent('change', { ...change, roundTrips }) : undefined);
+  }
+
+  #collect(nowMs: number): { readonly up: number; readonly down: number } {
+    const watched = this.#subscribers.size > 0;
+    this.#options.streams.visit((stream) => {
+      const { id, local, bytesUp, bytesDown } = stream;
+      this.#count(local, this.#figures.progress(id, local, bytesUp, bytesDown, nowMs));
+      if (watched) this.#feed.see(stream);
+    });
+    const moved = { up: this.#up, down: this.#down };
+    this.#up = 0;
+    this.#down = 0;
+    this.#traffic.record(nowMs, moved.up, moved.down);
+    return moved;
+  }
+
+  #count(local: string | undefined, { up, down }: { readonly up: number; readonly down: number }): void {
+    if (up === 0 && down === 0) return;
+    this.#up += up;
+    this.#down += down;
+    this.counters.moved(local ?? '', up, down);
+  }
+
+  #write(): void {
+    if (this.#recorder.write(this.#figures.changed())) this.#figures.kept();
+  }
+}
+
+/** `at`, `up`, `down` and `running` are in every change. */
+const QUIET = 4;

@@ -1,0 +1,118 @@
+// The web port: HTTP, or HTTPS where there is a certificate, with bounds on whoever is slow or many.
+
+import http from 'node:http';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { DepotError, errnoOf } from '../errors.ts';
+import { type Administration, createApi, type Observable } from './admin-api.ts';
+import { loadPages } from './pages.ts';
+import { Sessions } from './sessions.ts';
+import { createWebApp, setSecurityHeaders, type WebAccess } from './web-app.ts';
+
+export interface WebServerOptions {
+  readonly observable: Observable;
+  readonly administration: Administration;
+  readonly access: WebAccess;
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** PEM; undefined for plain HTTP. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Names that it is asked for with, besides addresses and `localhost`. */
+  readonly names: readonly string[];
+  /** After so long without use a session is over, in milliseconds. */
+  readonly idleMs: number;
+  /** Where the built dashboard is. */
+  readonly directory: string;
+  readonly onWrongPassword: (from: string) => void;
+}
+
+const LIMITS = { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 10_000, maxHeaderSize: 16 * 1024 };
+const MOST_CONNECTIONS = 500;
+const EXPIRE_EVERY_MS = 10_000;
+
+export class WebServer {
+  readonly #server: http.Server;
+  readonly #sessions: Sessions;
+  readonly #timer: NodeJS.Timeout;
+  readonly port: number;
+
+  private constructor(server: http.Server, sessions: Sessions) {
+    this.#server = server;
+    this.#sessions = sessions;
+    this.port = (server.address() as AddressInfo).port;
+    this.#timer = setInterval(() => sessions.expire(), EXPIRE_EVERY_MS);
+  }
+
+  /** Rejects with `address-in-use` or `invalid-config`. */
+  static async listen({ tls, host, port, names, ...options }: WebServerOptions): Promise<WebServer> {
+    const server = tls === undefined ? http.createServer(LIMITS) : secureServer(tls);
+    server.maxConnections = MOST_CONNECTIONS;
+    await bind(server, host, port);
+    const sessions = new Sessions(options.idleMs);
+    const secure = tls !== undefined;
+    const actualPort = (server.address() as AddressInfo).port;
+    const app = createWebApp({
+      api: createApi(options),
+      pages: loadPages(options.directory),
+      access: options.access,
+      sessions,
+      names: new Set(names.map((name) => name.toLowerCase())),
+      // Cookies know no ports: two servers on one host must not log each other out.
+      cookie: `${secure ? '__Host-' : ''}depot-${actualPort}`,
+      secure,
+      ready: () => server.listening,
+      onWrongPassword: options.onWrongPassword,
+    });
+    const listener = getRequestListener(app.fetch);
+    server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
+      setSecurityHeaders(response, secure);
+      void listener(request, response);
+    });
+    return new WebServer(server, sessions);
+  }
+
+  /** Everybody has to log in again. */
+  endSessions(): void {
+    this.#sessions.endAll();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#sessions.endAll();
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+const secureServer = (tls: { readonly cert: string; readonly key: string }): http.Server => {
+  try {
+    return https.createServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' });
+  } catch (error) {
+    throw new DepotError('invalid-config', `The certificate and the key do not fit together: ${String(error)}.`, {
+      cause: error,
+    });
+  }
+};
+
+const bind = (server: http.Server, host: string, port: number): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (cause) => {
+      const errno = errnoOf(cause);
+      reject(
+        errno === 'EADDRINUSE'
+          ? new DepotError(
+              'address-in-use',
+              `Another program listens on the web port ${port} on ${host}. Stop it, choose another port with --web-port, or do without the dashboard with --web-disabled.`,
+              { cause },
+            )
+          : new DepotError(
+              'invalid-config',
+              `Cannot listen on the web port ${port} on ${host}: ${errno ?? cause.message}. Check --web-host and --web-port.`,
+              { cause },
+            ),
+      );
+    });
+    server.listen({ host, port }, resolve);
+  });

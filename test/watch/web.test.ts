@@ -1,0 +1,251 @@
+// The web port as a browser, a hostile page and a stranger meet it.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { createServer, DepotError } from '../../src/index.ts';
+import { isOwnHost, isOwnPage } from '../../src/watch/origin.ts';
+import { Sessions } from '../../src/watch/sessions.ts';
+import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
+import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { run } from '../support/programs.ts';
+
+describe('the web port', () => {
+  let depot: Depot;
+  let port: number;
+  let password: string;
+  before(async () => {
+    depot = await Depot.server();
+    port = Number(new URL(depot.server.web?.url ?? '').port);
+    password = depot.server.web?.password ?? '';
+  });
+  after(() => depot[Symbol.asyncDispose]());
+
+  const get = (route: string, request: ApiRequest = {}): Promise<ApiAnswer> =>
+    ask({ host: LOOPBACK, port }, route, request);
+  const login = async (given = password, headers = {}): Promise<ApiAnswer> =>
+    get('/api/v1/session', {
+      method: 'POST',
+      body: { password: given },
+      headers: { 'content-length': String(Buffer.byteLength(JSON.stringify({ password: given }))), ...headers },
+    });
+  const cookieOf = ({ headers }: ApiAnswer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+
+  it('shows a stranger the login page and nothing else', async () => {
+    const page = await get('/');
+    assert.equal(page.status, 200);
+    assert.match(page.headers['content-type'] ?? '', /^text\/html/);
+    for (const route of ['/api/v1/status', '/api/v1/events', '/api/v1/openapi.json', '/metrics', '/api/v1/nothing'])
+      assert.equal((await get(route)).status, 401, route);
+    assert.equal((await get('/api/v1/users', { method: 'POST', body: { name: 'eve' } })).status, 401);
+    assert.deepEqual([(await get('/healthz')).text, (await get('/readyz')).text], ['ok\n', 'ready\n']);
+  });
+
+  it('lets in whoever has the password, by a cookie that no script and no other page can use', async () => {
+    const answer = await login();
+    assert.equal(answer.status, 204);
+    assert.match(answer.headers['set-cookie']?.[0] ?? '', /^depot-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+    const cookie = cookieOf(answer);
+    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 200);
+    assert.equal((await get('/metrics', { headers: { cookie } })).status, 200);
+    await get('/api/v1/session', { method: 'DELETE', headers: { cookie } });
+    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
+  });
+
+  it('ends what a session sees when the session ends', async () => {
+    const cookie = cookieOf(await login());
+    using events = await Events.open({ host: LOOPBACK, port }, { headers: { cookie } });
+    await events.until('ready');
+    ({ password } = await depot.server.administration.setWebPassword());
+    while ((await events.next()) !== undefined);
+    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
+  });
+
+  it('slows down whoever guesses, and hears one guess of an address at a time', async () => {
+    const both = await Promise.all([login('wrong'), login('wrong')]);
+    assert.deepEqual(
+      both.map(({ status }) => status).sort((a, b) => a - b),
+      [401, 429],
+    );
+    assert.equal((await login()).status, 204);
+    assert.ok(depot.server.watcher.failures().some(({ where, code }) => where === 'web' && code === 'not-allowed'));
+  });
+
+  it('refuses logins that are none', async () => {
+    for (const body of ['', '{', '{}', JSON.stringify({ password: 1 })])
+      assert.equal(
+        (await get('/api/v1/session', { method: 'POST', body, headers: { 'content-length': String(body.length) } }))
+          .status,
+        400,
+        body,
+      );
+    assert.equal((await login('x'.repeat(5000))).status, 400);
+  });
+
+  it('has the headers on everything', async () => {
+    for (const route of ['/', '/nothing', '/api/v1/status', '/healthz']) {
+      const { headers } = await get(route);
+      const policy = String(headers['content-security-policy']);
+      assert.match(policy, /default-src 'none'/);
+      assert.match(policy, /frame-ancestors 'none'/);
+      assert.doesNotMatch(policy, /unsafe/);
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+      assert.equal(headers['access-control-allow-origin'], undefined);
+    }
+  });
+
+  it('answers no name that leads here by accident or on purpose', async () => {
+    assert.equal((await get('/', { headers: { host: `evil.example:${port}` } })).status, 421);
+    assert.equal((await get('/healthz', { headers: { host: 'evil.example' } })).status, 421);
+    assert.equal((await get('/', { headers: { host: `localhost:${port}` } })).status, 200);
+  });
+
+  it('does nothing for another page, cookie or not', async () => {
+    const cookie = cookieOf(await login());
+    const own = `http://${LOOPBACK}:${port}`;
+    for (const headers of [
+      { origin: 'http://evil.example' },
+      { origin: 'null' },
+      { origin: `http://${LOOPBACK}:${port + 1}` },
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site', origin: own },
+    ]) {
+      for (const method of ['GET', 'DELETE']) {
+        const { status } = await get('/api/v1/status', { method, headers: { cookie, ...headers } });
+        assert.equal(status, 403, `${method} ${JSON.stringify(headers)}`);
+      }
+      assert.equal((await login(password, headers)).status, 403);
+    }
+    assert.equal(
+      (await get('/api/v1/status', { headers: { cookie, origin: own, 'sec-fetch-site': 'same-origin' } })).status,
+      200,
+    );
+  });
+
+  it('gives the metrics to whoever has the token, and only those', async () => {
+    const bearer = (token: string): ApiRequest => ({ headers: { authorization: `Bearer ${token}` } });
+    assert.equal((await get('/metrics', bearer('x'))).status, 401);
+    const { token } = await depot.server.administration.makeMetricsToken();
+    assert.equal((await get('/metrics', bearer(token))).status, 200);
+    assert.equal((await get('/api/v1/status', bearer(token))).status, 401);
+    await depot.server.administration.makeMetricsToken();
+    assert.equal((await get('/metrics', bearer(token))).status, 401);
+  });
+});
+
+describe('the dashboard elsewhere than on loopback', () => {
+  const start = (home: string, settings: object): ReturnType<typeof createServer> =>
+    createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0, webHost: '0.0.0.0', ...settings });
+
+  it('needs TLS, or a flag that says that none is meant', async () => {
+    using home = tempDir();
+    await assert.rejects(start(home.path, {}), (error) => {
+      assert.ok(error instanceof DepotError && error.code === 'invalid-config');
+      assert.match(error.message, /--tls-certificate FILE --tls-key FILE.*--web-host 127\.0\.0\.1.*--web-insecure/);
+      return true;
+    });
+    await using server = await start(home.path, { webInsecure: true });
+    assert.match(server.web?.url ?? '', /^http:/);
+  });
+
+  it('speaks TLS with the certificate it is given, and marks the cookie', async () => {
+    using home = tempDir();
+    const files = { tlsCertificate: path.join(home.path, 'cert.pem'), tlsKey: path.join(home.path, 'tls.pem') };
+    const subject = ['-subj', '/CN=depot.test', '-addext', 'subjectAltName=DNS:depot.test'];
+    execFileSync(
+      'openssl',
+      [
+        'req',
+        '-x509',
+        '-newkey',
+        'ec',
+        '-pkeyopt',
+        'ec_paramgen_curve:P-256',
+        '-nodes',
+        '-keyout',
+        files.tlsKey,
+        '-out',
+        files.tlsCertificate,
+        ...subject,
+      ],
+      { stdio: 'ignore' },
+    );
+    await using server = await start(path.join(home.path, 'server'), { ...files, advertise: 'depot.test' });
+    const { url, password } = server.web ?? {};
+    const { hostname, port } = new URL(url ?? '');
+    assert.equal(hostname, 'depot.test');
+    const { stdout, code } = await run('curl', [
+      '-sS',
+      '-i',
+      '--cacert',
+      files.tlsCertificate,
+      '--resolve',
+      `depot.test:${port}:${LOOPBACK}`,
+      '--json',
+      JSON.stringify({ password }),
+      `${url}api/v1/session`,
+    ]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^set-cookie: __Host-depot-\d+=[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Secure\r$/im);
+    assert.match(stdout, /^strict-transport-security:/im);
+  });
+
+  it('can be done without', async () => {
+    using home = tempDir();
+    await using server = await start(home.path, { webDisabled: true });
+    assert.equal(server.web, undefined);
+    assert.equal(server.status().ports.web, null);
+  });
+});
+
+describe('sessions', () => {
+  it('end when they are idle for too long, and are not guessed', () => {
+    let now = 0;
+    const sessions = new Sessions(1000, () => now);
+    const id = sessions.begin();
+    now = 900;
+    assert.ok(sessions.use(id)?.aborted === false);
+    now = 1800;
+    const signal = sessions.use(id);
+    assert.ok(signal !== undefined);
+    assert.equal(sessions.use(''), undefined);
+    now = 2801;
+    assert.equal(sessions.use(id), undefined);
+    assert.ok(signal.aborted);
+  });
+
+  it('are bounded: the oldest gives way', () => {
+    const sessions = new Sessions(1000, () => 0);
+    const first = sessions.begin();
+    for (let count = 0; count < 100; count += 1) sessions.begin();
+    assert.equal(sessions.use(first), undefined);
+  });
+});
+
+describe('origins', () => {
+  const names = new Set(['depot.example']);
+
+  it('takes addresses, localhost and the names it was given', () => {
+    for (const host of ['127.0.0.1:8888', '[::1]:8888', 'localhost', 'LOCALHOST:1', 'depot.example', '192.0.2.1:80'])
+      assert.ok(isOwnHost(host, names), host);
+    for (const host of [
+      undefined,
+      '',
+      'evil.example',
+      'depot.example.evil',
+      '127.0.0.1.evil',
+      'a@127.0.0.1',
+      'localhost:x',
+      '[evil]',
+    ])
+      assert.ok(!isOwnHost(host, names), String(host));
+  });
+
+  it('compares the port as well', () => {
+    const host = 'localhost:8888';
+    assert.ok(isOwnPage({ host, origin: 'http://localhost:8888', fetchSite: undefined }));
+    assert.ok(!isOwnPage({ host, origin: 'http://localhost:3000', fetchSite: undefined }));
+    assert.ok(!isOwnPage({ host, origin: 'http://localhost', fetchSite: undefined }));
+  });
+});
