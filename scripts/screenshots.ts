@@ -1,0 +1,82 @@
+// Makes docs/screenshots/ with a server, locals and streams that really run. Needs Debian's chromium.
+
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { App } from '../test/support/apps.ts';
+import { launch, openDashboard } from '../test/support/chromium.ts';
+import { Depot } from '../test/support/depot.ts';
+import { handshake } from '../test/support/socks-client.ts';
+
+const TARGET = path.join(import.meta.dirname, '../docs/screenshots');
+/** Long enough for the chart to have something to show. */
+const RUN_SECONDS = 40;
+
+await using depot = await Depot.pair({ advertise: 'vps.example' });
+await depot.addLocal('nas');
+const attic = await depot.addLocal('attic');
+const [alice, bob] = [await depot.addUser('alice'), await depot.addUser('bob', ['nas'])];
+/** Sends in waves, so that the chart looks like a day and not like a test. */
+await using app = await App.listen((socket) => {
+  const weight = 1 + Math.random() * 9;
+  const timer = setInterval(() => {
+    const wave = 1 + Math.sin(Date.now() / 3000 + weight);
+    socket.write(Buffer.alloc(Math.round(weight * wave * 8000)));
+  }, 100);
+  socket.once('close', () => clearInterval(timer)).resume();
+});
+const open = async (host: string, login = depot.login, port = app.port): ReturnType<typeof handshake> =>
+  handshake({ socksPort: depot.socksPort, login, host, port });
+for (let count = 0; count < 9; count += 1) {
+  const [wire] = await open(
+    ['home.depot', 'nas.depot', 'attic.depot'][count % 3] ?? '',
+    count % 2 === 0 ? alice : depot.login,
+  );
+  setInterval(() => wire.write(Buffer.alloc(3000)), 250).unref();
+}
+await open('nas.depot', bob);
+for (const host of ['nas.depot', 'home.depot', 'home.depot']) await open(host, alice, await App.closedPort());
+await open('printer.nas.depot', alice);
+await open('cellar.depot', alice);
+await open('nas.depot', { user: 'alice', password: 'guess' }).catch(() => undefined);
+
+const browser = await launch();
+const page = await openDashboard(browser, depot, { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
+await page.waitForTimeout(RUN_SECONDS * 1000);
+await attic.stop();
+await page.getByRole('link', { name: 'Locals 1 away' }).waitFor();
+mkdirSync(TARGET, { recursive: true });
+
+const shoot = async (name: string): Promise<void> => {
+  await page.waitForTimeout(1500);
+  await page.screenshot({ path: path.join(TARGET, `${name}.png`) });
+};
+const show = (name: string): Promise<void> =>
+  page
+    .getByRole('link', { name: new RegExp(`^${name}`) })
+    .first()
+    .click();
+
+await shoot('overview');
+for (const name of ['Locals', 'Streams', 'Users', 'Set-up']) {
+  await show(name);
+  await shoot(name.toLowerCase());
+}
+await show('Locals');
+await page.getByRole('button', { name: 'Invite a local' }).click();
+await page.getByLabel('What it will be called').fill('barn');
+await page.keyboard.press('Enter');
+await page.getByRole('img', { name: /QR code/ }).waitFor();
+await shoot('invite');
+await page.keyboard.press('Escape');
+await page.emulateMedia({ colorScheme: 'dark' });
+for (const name of ['Overview', 'Streams']) {
+  await show(name);
+  await shoot(`${name.toLowerCase()}-dark`);
+}
+await page.setViewportSize({ width: 380, height: 780 });
+for (const name of ['Overview', 'Streams', 'Locals']) {
+  await show(name);
+  await shoot(`${name.toLowerCase()}-phone`);
+}
+await browser.close();
+process.exitCode = 0;

@@ -1,0 +1,217 @@
+// The dashboard in a real browser, beside real streams.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, afterEach, before, describe, it } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import type { DepotLocal } from '../../src/index.ts';
+import { App } from '../support/apps.ts';
+import { complaintsOf, launch, openDashboard } from '../support/chromium.ts';
+import { Depot } from '../support/depot.ts';
+import { Program } from '../support/programs.ts';
+import { handshake, type Wire } from '../support/socks-client.ts';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+/** Runs in the page. */
+const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+const HOSTILE = '<img/src=x/onerror=document.title=1>';
+
+interface AxeResult {
+  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
+}
+
+/** WCAG A and AA, judged by others. */
+const violationsOf = async (page: Page): Promise<string[]> => {
+  // Not by a script element: the page's own policy lets nobody in.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run(),
+  );
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+};
+
+describe('the dashboard', { concurrency: false }, () => {
+  let browser: Browser;
+  let depot: Depot & { local: DepotLocal };
+  let app: App;
+  let page: Page;
+  let complaints: string[];
+  before(async () => {
+    browser = await launch();
+    depot = await Depot.pair();
+    // Says hello, and then goes on as long as somebody listens.
+    app = await App.listen((socket) => {
+      const head = 'HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n';
+      socket.write(head);
+      const timer = setInterval(() => socket.write(Buffer.alloc(20_000)), 50);
+      socket.once('close', () => clearInterval(timer)).resume();
+    });
+    page = await openDashboard(browser, depot);
+    complaints = complaintsOf(page);
+  });
+  after(async () => {
+    await browser.close();
+    await app[Symbol.asyncDispose]();
+    await depot[Symbol.asyncDispose]();
+  });
+  afterEach(() => assert.deepEqual(complaints.splice(0), []));
+
+  const show = (name: string): Promise<void> =>
+    page
+      .getByRole('link', { name: new RegExp(`^${name}`) })
+      .first()
+      .click();
+  const open = async (host: string): Promise<Wire> => {
+    const [wire] = await handshake({ socksPort: depot.socksPort, login: depot.login, host, port: app.port });
+    return wire;
+  };
+
+  it('says no to a wrong password', async () => {
+    const context = await browser.newContext();
+    const stranger = await context.newPage();
+    await stranger.goto(depot.server.web?.url ?? '');
+    await stranger.getByLabel('Password of the dashboard').fill('guess');
+    await stranger.getByRole('button', { name: 'Log in' }).click();
+    await stranger.getByText('That is not the password.').waitFor();
+    assert.deepEqual(await violationsOf(stranger), []);
+    await context.close();
+  });
+
+  it('shows a download as it runs, and ends it: curl fails', async () => {
+    await show('Streams');
+    const target = `home.depot:${app.port}`;
+    await using curl = new Program('curl', [
+      '-sS',
+      '--disable',
+      '-o',
+      '/dev/null',
+      '-x',
+      depot.proxyUrl(),
+      `http://${target}/`,
+    ]);
+    const row = page.getByRole('row').filter({ hasText: target });
+    await row.getByText(/[\d.]+ kB\/s/).waitFor();
+    await row.getByRole('button', { name: 'End' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'End' }).click();
+    const { code } = await curl.finished;
+    assert.ok([18, 56].includes(code), `curl ended with ${code}`);
+    await page
+      .getByRole('region', { name: 'Streams that ended' })
+      .getByText('stopped: ended by the operator')
+      .waitFor();
+    await page.getByText('No streams run now.').waitFor();
+  });
+
+  it('shows a hostile name as the text that it is', async () => {
+    const wire = await open(HOSTILE);
+    wire[Symbol.dispose]();
+    const region = page.getByRole('region', { name: 'Streams that ended' });
+    await region.getByText(`${HOSTILE}:${app.port}`).waitFor();
+    await show('Overview');
+    await page.getByText(HOSTILE).first().waitFor();
+    assert.equal(await page.locator('img').count(), 0);
+    assert.equal(await page.title(), 'depot');
+  });
+
+  it('filters', async () => {
+    await show('Streams');
+    const [one, two] = [await open('home.depot'), await open('127.0.0.1')];
+    const region = page.getByRole('region', { name: 'Running streams' });
+    await region.getByText(`127.0.0.1:${app.port}`).waitFor();
+    await page.getByRole('searchbox').fill('home.dep');
+    await region.getByText(`127.0.0.1:${app.port}`).waitFor({ state: 'detached' });
+    assert.equal(await region.getByText(`home.depot:${app.port}`).count(), 1);
+    await page.getByRole('searchbox').fill('');
+    for (const wire of [one, two]) wire[Symbol.dispose]();
+    await page.getByText('No streams run now.').waitFor();
+  });
+
+  it('shows a local that goes away, and comes back', async () => {
+    await show('Locals');
+    const attic = await depot.addLocal('attic');
+    const card = page.getByRole('listitem', { name: 'attic' });
+    await card.getByText('up', { exact: true }).waitFor();
+    await attic.stop();
+    await card.getByText('away', { exact: true }).waitFor();
+    await page.getByRole('link', { name: 'Locals 1 away' }).waitFor();
+    await card.getByRole('button', { name: 'Revoke attic' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await card.waitFor({ state: 'detached' });
+    await depot.addLocal('attic');
+    await card.getByText('up', { exact: true }).waitFor();
+  });
+
+  it('invites a local, by keyboard, and the link is good', async () => {
+    await show('Locals');
+    await page.getByRole('button', { name: 'Invite a local' }).focus();
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('barn');
+    await page.keyboard.press('Enter');
+    const text = await page.getByText(/^depot local 'depot:/).textContent();
+    await page.getByRole('img', { name: 'The join link for barn as a QR code' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await depot.join(/'(.*)'/.exec(text ?? '')?.[1] ?? '');
+    await page.getByRole('listitem', { name: 'barn' }).getByText('up', { exact: true }).waitFor();
+  });
+
+  it('adds a user, whose password is right, and removes it', async () => {
+    await show('Users');
+    await page.getByRole('button', { name: 'Add a user' }).click();
+    await page.getByLabel('Name').fill('alice');
+    await page.getByRole('button', { name: /^Add, and/ }).click();
+    const password = await page.getByRole('dialog').locator('pre').textContent();
+    const [wire] = await handshake({
+      socksPort: depot.socksPort,
+      login: { user: 'alice', password: password ?? '' },
+      host: 'home.depot',
+      port: app.port,
+    });
+    wire[Symbol.dispose]();
+    await page.keyboard.press('Escape');
+    const row = page.getByRole('row').filter({ hasText: 'alice' });
+    await row.getByRole('button', { name: 'Remove alice' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+    await row.waitFor({ state: 'detached' });
+  });
+
+  it('keeps thousands of streams in hand', async () => {
+    await show('Streams');
+    const wires = await Promise.all(Array.from({ length: 300 }, () => open('home.depot')));
+    await page.getByRole('heading', { name: 'Running 300' }).waitFor();
+    const rows = await page.getByRole('region', { name: 'Running streams' }).locator('tbody tr').count();
+    assert.ok(rows < 80, `${rows} rows in the page`);
+    for (const wire of wires) wire[Symbol.dispose]();
+    await page.getByText('No streams run now.').waitFor();
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const [device, viewport] of [
+      ['desktop', { width: 1280, height: 900 }],
+      ['phone', { width: 360, height: 740 }],
+    ] as const) {
+      it(`is accessible and fits, ${colorScheme}, on a ${device}`, async () => {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize(viewport);
+        const wire = await open('home.depot');
+        for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Set-up']) {
+          await show(name);
+          await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
+          assert.deepEqual(await violationsOf(page), [], name);
+          const wide = await page.evaluate<number>(TOO_WIDE);
+          assert.equal(wide, 0, `${name} scrolls sideways`);
+        }
+        wire[Symbol.dispose]();
+      });
+    }
+  }
+
+  it('logs out, and shows nothing more', async () => {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('Password of the dashboard').waitFor();
+    const status = await page.evaluate(async () => (await fetch('/api/v1/overview')).status);
+    assert.equal(status, 401);
+  });
+});

@@ -1,0 +1,83 @@
+// The dashboard: which page is shown, and whether the server is still there. Talks only to the API.
+
+import { effect, signal } from '@preact/signals';
+import { type FunctionComponent, render } from 'preact';
+import { call, whenLoggedOut } from './api.ts';
+import { connection, failures, follow, locals, loggedOut, running, session } from './live.ts';
+import { Locals } from './locals.tsx';
+import { Login } from './login.tsx';
+import { Overview } from './overview.tsx';
+import { Setup } from './setup.tsx';
+import { StreamsPage } from './streams.tsx';
+import { Users } from './users.tsx';
+
+const PAGES: readonly { readonly path: string; readonly title: string; readonly page: FunctionComponent }[] = [
+  { path: '', title: 'Overview', page: Overview },
+  { path: 'locals', title: 'Locals', page: Locals },
+  { path: 'streams', title: 'Streams', page: StreamsPage },
+  { path: 'users', title: 'Users', page: Users },
+  { path: 'setup', title: 'Set-up', page: Setup },
+];
+
+const pathOf = (): string => location.hash.replace(/^#\/?/, '').split('?')[0] ?? '';
+const path = signal(pathOf());
+addEventListener('hashchange', () => {
+  path.value = pathOf();
+});
+
+const Badge = ({ page }: { readonly page: string }) => {
+  const away = locals.value.filter(({ connected }) => !connected).length;
+  if (page === 'streams') return <span class="badge">{running.value}</span>;
+  if (page === 'locals' && away > 0) return <span class="badge bad">{away} away</span>;
+  if (page === '' && failures.value.length > 0) return <span class="badge warn">!</span>;
+  return null;
+};
+
+const Live = () => (
+  <span class={`live ${connection.value}`} role="status">
+    {connection.value === 'live' ? 'live' : connection.value === 'lost' ? 'server lost, trying again' : 'connecting'}
+  </span>
+);
+
+const logOut = (): void => {
+  call('DELETE', '/session').then(loggedOut, loggedOut);
+};
+
+const App = () => {
+  if (session.value === 'unknown') return <main class="login" aria-busy="true" />;
+  if (session.value === 'out') return <Login />;
+  const current = PAGES.find((page) => page.path === path.value) ?? PAGES[0];
+  const Page = current?.page ?? Overview;
+  return (
+    <>
+      <header class="top">
+        <a class="brand" href="#/">
+          depot
+        </a>
+        <nav aria-label="Pages">
+          {PAGES.map(({ path: target, title }) => (
+            <a key={target} href={`#/${target}`} aria-current={target === current?.path ? 'page' : undefined}>
+              {title} <Badge page={target} />
+            </a>
+          ))}
+        </nav>
+        <Live />
+        <button type="button" class="quiet" onClick={logOut}>
+          Log out
+        </button>
+      </header>
+      <main>
+        <Page />
+      </main>
+    </>
+  );
+};
+
+effect(() => {
+  const away = locals.value.filter(({ connected }) => !connected).length;
+  document.title = away > 0 ? `(${away} away) depot` : 'depot';
+});
+whenLoggedOut(loggedOut);
+follow();
+const root = document.querySelector('#app');
+if (root !== null) render(<App />, root);

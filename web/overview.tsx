@@ -1,0 +1,147 @@
+// What an operator wants to know in five seconds: who is connected, what is slow, why something fails.
+
+import type { ComponentChildren } from 'preact';
+import { TrafficChart } from './chart.tsx';
+import { clock, duration, rate, roundTrip } from './format.ts';
+import { failures, locals, now, role, running, traffic } from './live.ts';
+import { Dot, Empty, Sparkline } from './parts.tsx';
+
+const Figure = ({
+  label,
+  tone,
+  children,
+}: {
+  readonly label: string;
+  readonly tone?: string;
+  readonly children: ComponentChildren;
+}) => (
+  <div class={`figure ${tone ?? ''}`}>
+    <dt>{label}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
+const Figures = () => {
+  const away = locals.value.filter(({ connected }) => !connected).length;
+  const failed = failures.value.reduce((sum, { count }) => sum + count, 0);
+  const [, up, down] = traffic.value;
+  return (
+    <dl class="figures">
+      <Figure label="Locals up" tone={away > 0 ? 'bad' : 'ok'}>
+        {locals.value.length - away}
+        <small> of {locals.value.length}</small>
+      </Figure>
+      <Figure label="Streams now">{running.value}</Figure>
+      <Figure label="Down">{rate(down.at(-1) ?? 0)}</Figure>
+      <Figure label="Up">{rate(up.at(-1) ?? 0)}</Figure>
+      <Figure label="Failures, 15 min" tone={failed > 0 ? 'warn' : ''}>
+        {failed}
+      </Figure>
+    </dl>
+  );
+};
+
+const LocalList = () => (
+  <section aria-labelledby="who">
+    <h2 id="who">Who is connected</h2>
+    {locals.value.length === 0 ? (
+      <Empty>
+        No local has joined yet. Invite one on the <a href="#/locals">Locals</a> page.
+      </Empty>
+    ) : (
+      <ul class="rows">
+        {[...locals.value]
+          .sort((a, b) => Number(a.connected) - Number(b.connected))
+          .map((local) => (
+            <li key={local.name}>
+              <Dot up={local.connected} />
+              <a href={`#/streams?local=${encodeURIComponent(local.name)}`}>{local.name}</a>
+              <span class="muted grow">
+                {local.connected
+                  ? `for ${duration(now.value - (local.since ?? now.value))}`
+                  : `last seen ${duration(now.value - local.lastSeenAt)} ago`}
+              </span>
+              {local.connected && (
+                <>
+                  <Sparkline values={local.roundTrips} />
+                  <span class="number">{roundTrip(local.rttMs)}</span>
+                  <span class="number">{local.streams} streams</span>
+                </>
+              )}
+            </li>
+          ))}
+      </ul>
+    )}
+  </section>
+);
+
+const WHERE: Readonly<Record<string, string>> = {
+  stream: 'stream to',
+  socks: 'turned away',
+  control: 'turned away',
+  web: 'login from',
+};
+
+const FailureList = () => (
+  <section aria-labelledby="why">
+    <h2 id="why">Why things failed, last 15 minutes</h2>
+    {failures.value.length === 0 ? (
+      <Empty>Nothing has failed.</Empty>
+    ) : (
+      <ul class="rows">
+        {failures.value.map(({ code, where, count, last }) => (
+          <li key={`${where} ${code}`}>
+            <span class="number count">{count}×</span>
+            <span class="grow">
+              <strong>{code}</strong>
+              {where !== 'stream' && <span class="muted"> at the {where} port</span>}
+              <span class="detail">
+                {clock(last.at)} {WHERE[where] ?? where} {last.subject}: {last.message}
+              </span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    )}
+  </section>
+);
+
+const Facts = () => {
+  const server = role.value;
+  if (server?.role !== 'server') return null;
+  const { version, startedAt, host, ports, fingerprint, users } = server;
+  return (
+    <section aria-labelledby="server">
+      <h2 id="server">Server</h2>
+      <dl class="facts">
+        <dt>Version</dt>
+        <dd>{version}</dd>
+        <dt>Up for</dt>
+        <dd>{duration(now.value - startedAt)}</dd>
+        <dt>Ports</dt>
+        <dd>
+          {host === '::' ? 'all addresses' : host}: clients {ports.socks}, locals {ports.control}
+          {ports.tunnel !== ports.control && `, tunnels ${ports.tunnel}`}
+          {ports.web !== null && `, dashboard ${ports.web}`}
+        </dd>
+        <dt>Users</dt>
+        <dd>{users}</dd>
+        <dt>Fingerprint</dt>
+        <dd class="mono">{fingerprint}</dd>
+      </dl>
+    </section>
+  );
+};
+
+export const Overview = () => (
+  <>
+    <h1 class="hidden">Overview</h1>
+    <Figures />
+    <TrafficChart />
+    <div class="columns">
+      <LocalList />
+      <FailureList />
+      <Facts />
+    </div>
+  </>
+);
