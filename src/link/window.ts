@@ -1,5 +1,5 @@
 // Credit windows: how much a sender may send before the receiver has passed it on.
-// A receiver's window starts small and doubles while its reader keeps up; a stopped reader holds little. Pure.
+// A receiver's window starts small and grows while its reader keeps up; a stopped reader holds little. Pure.
 
 import { BufferPool } from './buffer-pool.ts';
 import { INITIAL_WINDOW_BYTES } from './frames.ts';
@@ -36,8 +36,10 @@ export interface WindowOptions {
   readonly budget: WindowBudget;
 }
 
-/** A reader this fast fills half a window within this time even where the round trip is shorter. */
+/** A round trip counts as this long where it is shorter. */
 const SHORTEST_ROUND_MS = 10;
+/** Less is not worth a frame. */
+const LEAST_GRANT_BYTES = 64 * 1024;
 
 /** The receiving side of one stream. */
 export class ReceiveWindow {
@@ -61,16 +63,19 @@ export class ReceiveWindow {
   }
 
   /**
-   * This much was passed on. Returns the bytes to grant now, 0 for none yet.
-   * Half a window consumed within one round trip means that the window, not the reader, sets the pace: it doubles.
+   * This much was passed on. Returns the bytes to grant now, 0 for none yet: small grants, so that the sender has no
+   * reason to send in bursts. A reader that passes on more than a quarter of the window per round trip keeps up, and
+   * the window grows to four times its size: ahead of TCP's own slow start, which doubles, so that only the line sets
+   * the pace.
    */
   consumed(bytes: number, nowMs: number, roundTripMs: number): number {
     this.#consumedBytes += bytes;
-    if (this.#consumedBytes < this.#sizeBytes / 2) return 0;
-    const elapsedMs = nowMs - this.#grantedAtMs;
+    if (this.#consumedBytes < Math.max(LEAST_GRANT_BYTES, this.#sizeBytes / 8)) return 0;
+    const rounds = (nowMs - this.#grantedAtMs) / Math.max(roundTripMs, SHORTEST_ROUND_MS);
+    const keepsUp = this.#consumedBytes >= (rounds * this.#sizeBytes) / 4;
     let grant = this.#consumedBytes;
-    const growth = Math.min(this.#sizeBytes, this.#options.maxBytes - this.#sizeBytes);
-    if (elapsedMs <= Math.max(roundTripMs, SHORTEST_ROUND_MS) && growth > 0 && this.#options.budget.take(growth)) {
+    const growth = Math.min(this.#sizeBytes * 3, this.#options.maxBytes - this.#sizeBytes);
+    if (keepsUp && growth > 0 && this.#options.budget.take(growth)) {
       this.#sizeBytes += growth;
       grant += growth;
     }

@@ -5,7 +5,9 @@ import { INITIAL_WINDOW_BYTES } from '../../src/link/frames.ts';
 import { ReceiveWindow, WindowBudget } from '../../src/link/window.ts';
 
 const MIB = 1024 * 1024;
-const HALF = INITIAL_WINDOW_BYTES / 2;
+/** The first grant, and what the window grows by with it. */
+const PIECE = INITIAL_WINDOW_BYTES / 4;
+const GROWTH = INITIAL_WINDOW_BYTES * 3;
 
 const wide = (): { readonly maxBytes: number; readonly budget: WindowBudget } => ({
   maxBytes: 8 * MIB,
@@ -19,34 +21,47 @@ describe('the window of a receiver', () => {
     assert.equal(window.received(1), false);
   });
 
-  it('grants nothing before half of it was passed on, then all of that at once', () => {
+  it('grants nothing before a piece worth a frame was passed on, then all of that at once', () => {
     const window = new ReceiveWindow(wide(), 0);
     window.received(INITIAL_WINDOW_BYTES);
-    assert.equal(window.consumed(HALF - 1, 10_000, 0), 0);
-    assert.equal(window.consumed(1, 10_000, 0), HALF);
-    assert.equal(window.received(HALF), true);
+    assert.equal(window.consumed(PIECE - 1, 10_000, 0), 0);
+    assert.equal(window.consumed(1, 10_000, 0), PIECE);
+    assert.equal(window.received(PIECE), true);
     assert.equal(window.received(1), false);
   });
 
-  it('doubles for a reader that keeps up with the round trip', () => {
+  it('grants an eighth at a time once it is large, so that nobody sends in bursts', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(HALF, 50, 50), HALF + INITIAL_WINDOW_BYTES);
+    window.consumed(PIECE, 0, 50);
+    const size = INITIAL_WINDOW_BYTES + GROWTH;
+    assert.equal(window.consumed(size / 8 - 1, 10_000, 50), 0);
+    assert.equal(window.consumed(1, 10_000, 50), size / 8);
   });
 
-  it('stays as it is for a reader that does not', () => {
+  it('grows for a reader that passes on a quarter of it per round trip', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(HALF, 51, 50), HALF);
+    assert.equal(window.consumed(PIECE, 50, 50), PIECE + GROWTH);
+  });
+
+  it('grows as well where everything comes at once, and then nothing for a round trip and a little', () => {
+    const window = new ReceiveWindow(wide(), 0);
+    assert.equal(window.consumed(INITIAL_WINDOW_BYTES, 60, 50), INITIAL_WINDOW_BYTES + GROWTH);
+  });
+
+  it('stays as it is for a reader that does not keep up', () => {
+    const window = new ReceiveWindow(wide(), 0);
+    assert.equal(window.consumed(PIECE, 51, 50), PIECE);
   });
 
   it('counts any round trip below 10 ms as 10 ms, so that it grows on a near line too', () => {
-    assert.equal(new ReceiveWindow(wide(), 0).consumed(HALF, 10, 0), HALF + INITIAL_WINDOW_BYTES);
-    assert.equal(new ReceiveWindow(wide(), 0).consumed(HALF, 11, 0), HALF);
+    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 10, 0), PIECE + GROWTH);
+    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 11, 0), PIECE);
   });
 
   it('measures each round from the grant before it', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(HALF, 1000, 50), HALF);
-    assert.equal(window.consumed(HALF, 1040, 50), HALF + INITIAL_WINDOW_BYTES);
+    assert.equal(window.consumed(PIECE, 1000, 50), PIECE);
+    assert.equal(window.consumed(PIECE, 1040, 50), PIECE + GROWTH);
   });
 
   it('grows to its limit and no further, also where the limit is no power of two', () => {
@@ -59,7 +74,7 @@ describe('the window of a receiver', () => {
 
   it('does not grow where its limit is what it has', () => {
     const window = new ReceiveWindow({ maxBytes: INITIAL_WINDOW_BYTES, budget: new WindowBudget(256 * MIB) }, 0);
-    assert.equal(window.consumed(HALF, 0, 0), HALF);
+    assert.equal(window.consumed(PIECE, 0, 0), PIECE);
   });
 
   it('never grants more than its size, whatever is received and passed on, and whenever', () => {
@@ -92,21 +107,21 @@ describe('the window of a receiver', () => {
 
 describe('the budget of all windows', () => {
   it('bounds their growth together', () => {
-    const budget = new WindowBudget(INITIAL_WINDOW_BYTES);
+    const budget = new WindowBudget(GROWTH);
     const options = { maxBytes: 8 * MIB, budget };
     const [first, second] = [new ReceiveWindow(options, 0), new ReceiveWindow(options, 0)];
-    assert.equal(first.consumed(HALF, 0, 0), HALF + INITIAL_WINDOW_BYTES);
-    assert.equal(second.consumed(HALF, 0, 0), HALF);
+    assert.equal(first.consumed(PIECE, 0, 0), PIECE + GROWTH);
+    assert.equal(second.consumed(PIECE, 0, 0), PIECE);
   });
 
   it('gets back what a stream grew by when that is over, and only once', () => {
-    const budget = new WindowBudget(INITIAL_WINDOW_BYTES);
+    const budget = new WindowBudget(GROWTH);
     const options = { maxBytes: 8 * MIB, budget };
     const first = new ReceiveWindow(options, 0);
-    first.consumed(HALF, 0, 0);
+    first.consumed(PIECE, 0, 0);
     first.close();
     first.close();
-    assert.equal(budget.take(INITIAL_WINDOW_BYTES), true);
+    assert.equal(budget.take(GROWTH), true);
     assert.equal(budget.take(1), false);
   });
 
