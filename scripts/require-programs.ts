@@ -11,6 +11,7 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['ncat', 'ncat'],
   ['git', 'git'],
   ['wget', 'wget'],
+  ['rsync', 'rsync'],
   ['ssh', 'openssh-client'],
   ['sshd', 'openssh-server'],
   ['proxychains4', 'proxychains4'],

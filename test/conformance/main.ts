@@ -14,7 +14,7 @@ import type { Subject } from './trial.ts';
 const USAGE = `Judges a SOCKS5 server by RFC 1928, RFC 1929 and what programs count on.
 
   npm run conformance -- HOST:PORT [options]    one server
-  npm run conformance -- [--compare] [options]  depot, dante, microsocks and ssh -D, all started here
+  npm run conformance -- [--compare] [options]  depot, depot client, dante, microsocks and ssh -D, started here
 
   --user U --password P   who the checks say they are (or SOCKS_PASSWORD in the environment)
   --app HOST              this machine as the server reaches it (default 127.0.0.1)

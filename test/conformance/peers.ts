@@ -3,11 +3,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { App } from '../support/apps.ts';
-import { startLocal, startNewServer } from '../support/cli.ts';
+import { depot as runDepot, type Printed, startClient, startLocal, startNewServer } from '../support/cli.ts';
 import { LOOPBACK } from '../support/depot.ts';
-import { Program, run } from '../support/programs.ts';
-import { Wire } from '../support/socks-client.ts';
+import { run } from '../support/programs.ts';
 import { startSshd } from '../support/sshd.ts';
+import { startListening } from '../support/start-listening.ts';
 import type { Subject } from './trial.ts';
 
 export interface Peer {
@@ -29,35 +29,32 @@ const onLoopback = (port: number): Subject => ({
   listenHost: LOOPBACK,
 });
 
-/** Starts a program that says nothing when it is ready, and waits until it listens. */
-const startListening = async (
-  stack: AsyncDisposableStack,
-  port: number,
-  command: string,
-  args: readonly string[],
-): Promise<Program> => {
-  const program = stack.use(new Program(command, args));
-  const ended = program.finished.then(({ stderr }) => {
-    throw new Error(`${command} ended: ${stderr}`);
-  });
-  for (;;) {
-    const wire = await Promise.race([Wire.connect(port).catch(() => undefined), ended]);
-    if (wire === undefined) continue;
-    wire[Symbol.dispose]();
-    ended.catch(() => undefined);
-    return program;
-  }
+/** A server and a local that dials all that the checks ask for, but what is forbidden. */
+const startDepot = async (directory: string, stack: AsyncDisposableStack): Promise<Printed> => {
+  const home = (role: string): string => path.join(directory, role);
+  const [server, printed] = await startNewServer(home('server'));
+  stack.use(server);
+  const rules = ['198.51.100.0/24', '192.0.2.0/24', `bind:${LOOPBACK}`];
+  stack.use(await startLocal(home('local'), printed.link, ...rules.flatMap((rule) => ['--allow', rule])));
+  return printed;
 };
 
 const depot: Peer = {
   name: 'depot',
   start: async (directory, stack) => {
-    const home = (role: string): string => path.join(directory, role);
-    const [server, { login, socksPort, link }] = await startNewServer(home('server'));
-    stack.use(server);
-    const allow = ['198.51.100.0/24', '192.0.2.0/24'].flatMap((network) => ['--allow', network]);
-    stack.use(await startLocal(home('local'), link, ...allow));
+    const { login, socksPort } = await startDepot(directory, stack);
     return { ...onLoopback(socksPort), login, forbidden: FORBIDDEN };
+  },
+};
+
+const depotClient: Peer = {
+  name: 'depot client',
+  start: async (directory, stack) => {
+    const { login } = await startDepot(directory, stack);
+    const invite = await runDepot(['invite', '--user', login.user, '--home', path.join(directory, 'server')]);
+    const client = stack.use(await startClient(path.join(directory, 'client'), invite.stdout.trim()));
+    const [, port] = await client.says(/listens +127\.0\.0\.1:(\d+)/);
+    return { ...onLoopback(Number(port)), forbidden: FORBIDDEN };
   },
 };
 
@@ -78,7 +75,7 @@ const dante: Peer = {
     ];
     const file = path.join(directory, 'danted.conf');
     writeFileSync(file, `${config.join('\n')}\n`);
-    const program = await startListening(stack, port, 'danted', ['-f', file, '-p', path.join(directory, 'pid')]);
+    const program = stack.use(await startListening(port, 'danted', ['-f', file, '-p', path.join(directory, 'pid')]));
     // Its helpers end with it when it is asked to, not when it is killed.
     stack.defer(async () => void (await program.stop('SIGTERM')));
     return { ...onLoopback(port), forbidden: FORBIDDEN };
@@ -92,7 +89,7 @@ const microsocks: Peer = {
     const port = await App.closedPort();
     const login = { user: 'alice', password: 'correct-horse' };
     const args = ['-i', LOOPBACK, '-p', String(port), '-u', login.user, '-P', login.password];
-    await startListening(stack, port, 'microsocks', args);
+    stack.use(await startListening(port, 'microsocks', args));
     return { ...onLoopback(port), login };
   },
 };
@@ -105,12 +102,12 @@ const sshDynamic: Peer = {
     const port = await App.closedPort();
     const options = sshd.settings.flatMap((setting) => ['-o', setting]);
     const args = ['-F', 'none', ...options, '-N', '-D', `${LOOPBACK}:${port}`, LOOPBACK];
-    await startListening(stack, port, 'ssh', args);
+    stack.use(await startListening(port, 'ssh', args));
     return onLoopback(port);
   },
 };
 
-export const PEERS: readonly Peer[] = [depot, dante, microsocks, sshDynamic];
+export const PEERS: readonly Peer[] = [depot, depotClient, dante, microsocks, sshDynamic];
 
 /** A directory of its own for the files of a peer. */
 export const directoryOf = ({ name }: Peer, parent: string): string => {

@@ -3,19 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { once } from 'node:events';
 import http from 'node:http';
-import { connect } from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { SocksClient } from 'socks';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { curl, type Finished, Program, run } from '../support/programs.ts';
 import { startSshd } from '../support/sshd.ts';
-import { udpEcho, UdpPeer } from '../support/udp.ts';
+import { startListening } from '../support/start-listening.ts';
+import { udpEcho } from '../support/udp.ts';
 
 interface Proxy {
   readonly port: number;
@@ -40,7 +38,7 @@ let files: ReturnType<typeof tempDir>;
 let web: App;
 before(async () => {
   files = tempDir();
-  depot = await Depot.pair({}, { allow: ['bind:localhost'] });
+  depot = await Depot.pair();
   live = proxyAt(depot.socksPort, depot.login);
   dead = proxyAt(await App.closedPort(), depot.login);
   web = await App.listen((socket) => {
@@ -133,20 +131,6 @@ test('Python with PySocks', async () => {
   assert.equal(stdout, 'you said GET /python HTTP/1.1');
 });
 
-test('Node with the socks package', async () => {
-  const connect = ({ port, user, password }: Proxy): ReturnType<typeof SocksClient.createConnection> =>
-    SocksClient.createConnection({
-      command: 'connect',
-      proxy: { host: LOOPBACK, port, type: 5, userId: user, password },
-      destination: { host: 'home.depot', port: web.port },
-    });
-  const { socket } = await connect(live);
-  const answer = collect(socket);
-  socket.write('GET /node HTTP/1.1\r\n\r\n');
-  assert.match((await answer).toString(), /you said GET \/node/);
-  await assert.rejects(connect(dead));
-});
-
 const PYTHON_UDP = `
 import socks, socket, sys
 host, port, user, password, target = sys.argv[1:]
@@ -165,51 +149,6 @@ test('UDP with PySocks', async () => {
   );
   assert.equal(stdout, `echo: hello from Python ${LOOPBACK}`);
 });
-
-test('UDP with the socks package', async () => {
-  await using echo = await udpEcho('echo: ');
-  await using udp = await UdpPeer.bind();
-  const associate = async ({ port, user, password }: Proxy): Promise<Established> => {
-    const client = new SocksClient({
-      command: 'associate',
-      proxy: { host: LOOPBACK, port, type: 5, userId: user, password },
-      destination: { host: '0.0.0.0', port: 0 },
-    });
-    const established = once(client, 'established');
-    client.connect();
-    const [event] = (await established) as [Established];
-    return event;
-  };
-  const { socket, remoteHost } = await associate(live);
-  const frame = { remoteHost: { host: 'home.depot', port: echo.port }, data: Buffer.from('hello from Node') };
-  udp.send(SocksClient.createUDPFrame(frame), remoteHost?.port ?? 0, remoteHost?.host);
-  const answer = SocksClient.parseUDPFrame((await udp.next()).data);
-  assert.deepEqual(answer, {
-    remoteHost: { host: LOOPBACK, port: echo.port },
-    data: Buffer.from('echo: hello from Node'),
-    frameNumber: 0,
-  });
-  socket.destroy();
-  await assert.rejects(associate(dead));
-});
-
-test('BIND with the socks package', async () => {
-  const client = new SocksClient({
-    command: 'bind',
-    proxy: { host: LOOPBACK, port: live.port, type: 5, userId: live.user, password: live.password },
-    destination: { host: 'home.depot', port: 0 },
-  });
-  const [bound, established] = [once(client, 'bound'), once(client, 'established')];
-  client.connect();
-  const [{ remoteHost }] = (await bound) as [Established];
-  const app = connect({ host: remoteHost?.host ?? '', port: remoteHost?.port ?? 0 });
-  app.end('from the app');
-  const [{ socket }] = (await established) as [Established];
-  assert.equal((await collect(socket)).toString(), 'from the app');
-  socket.destroy();
-});
-
-type Established = Awaited<ReturnType<typeof SocksClient.createConnection>>;
 
 /** A bare repository with one commit. */
 const makeRepository = async (directory: string): Promise<string> => {
@@ -250,7 +189,7 @@ test('git clones over HTTP', async () => {
   assert.equal(readFileSync(path.join(clone, 'file'), 'utf8'), 'from behind the NAT\n');
 });
 
-test('ssh with a ProxyCommand, and git over it', async () => {
+test('ssh with a ProxyCommand, and git and rsync over it', async () => {
   using directory = tempDir();
   await using sshd = await startSshd(directory.path, 'home.depot');
   const options = (proxy: Proxy): string[] =>
@@ -268,6 +207,37 @@ test('ssh with a ProxyCommand, and git over it', async () => {
     return run('git', ['clone', '-q', `ssh://home.depot${repository}`, target], { env: { GIT_SSH_COMMAND } });
   });
   assert.equal(readFileSync(path.join(directory.path, `clone-${live.port}`, 'file'), 'utf8'), 'from behind the NAT\n');
+
+  await throughProxy((proxy) => {
+    const shell = ['ssh -F none', ...options(proxy).map((option) => `'${option}'`)].join(' ');
+    return run('rsync', ['-a', '-e', shell, `home.depot:${repository}/`, path.join(directory.path, 'copy')]);
+  });
+  assert.deepEqual(
+    readFileSync(path.join(directory.path, 'copy', 'HEAD')),
+    readFileSync(path.join(repository, 'HEAD')),
+  );
+});
+
+test('rsync fetches from its daemon', async () => {
+  using directory = tempDir();
+  const [source, config] = [path.join(directory.path, 'source'), path.join(directory.path, 'rsyncd.conf')];
+  const bytes = randomBytes(500_000);
+  mkdirSync(source);
+  writeFileSync(path.join(source, 'file'), bytes);
+  writeFileSync(
+    config,
+    `use chroot = no\nlog file = ${path.join(directory.path, 'log')}\n[shared]\npath = ${source}\n`,
+  );
+  const port = await App.closedPort();
+  const at = `--address ${LOOPBACK} --port ${port} --config ${config}`;
+  // A socket as its standard input, which it has from us, would be its one connection.
+  await using _ = await startListening(port, 'sh', ['-c', `exec rsync --daemon --no-detach ${at} < /dev/null`]);
+  await throughProxy((proxy) => {
+    const RSYNC_PROXY = `${proxy.user}:${proxy.password}@${LOOPBACK}:${proxy.port}`;
+    const target = path.join(directory.path, `copy-${proxy.port}`);
+    return run('rsync', ['-a', `rsync://home.depot:${port}/shared/`, target], { env: { RSYNC_PROXY } });
+  });
+  assert.ok(readFileSync(path.join(directory.path, `copy-${live.port}`, 'file')).equals(bytes));
 });
 
 /** Runs a program that knows nothing of proxies. */
