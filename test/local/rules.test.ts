@@ -230,3 +230,61 @@ describe('a verdict', () => {
     for (const address of ['', 'nas.lan', '10.0.0', '*']) assert.ok(!allows(['*'], address), address);
   });
 });
+
+describe('bind: rules', () => {
+  /** May `address`, announced as `name`, connect? */
+  const lets = (rules: readonly string[], address: string, name = address): boolean =>
+    new Rules(rules).checkBind(name, address).allowed;
+
+  it('are needed: what may be dialed, the loopback included, may not connect', () => {
+    for (const rules of [[], ['*'], ['localhost'], ['0.0.0.0/0', '::/0']])
+      for (const address of ['127.0.0.1', '192.168.1.7', '0.0.0.0']) assert.ok(!lets(rules, address), rules.join());
+  });
+
+  it('say who may connect by address, network, name and loopback, and let nobody be dialed', () => {
+    assert.ok(lets(['bind:192.168.1.0/24'], '192.168.1.7'));
+    assert.ok(!lets(['bind:192.168.1.0/24'], '192.168.2.7'));
+    assert.ok(lets(['bind:[fd00::/8]'], 'fd00::7'));
+    assert.ok(lets(['bind:*.lan'], '192.168.1.7', 'ftp.lan'));
+    assert.ok(!lets(['bind:*.lan'], '192.168.1.7'));
+    assert.ok(lets(['bind:localhost'], '::1'));
+    assert.ok(!allows(['bind:192.168.1.0/24'], '192.168.1.7'));
+  });
+
+  it('leave the loopback that may be dialed as it is', () => {
+    assert.ok(allows(['bind:localhost:2000'], '127.0.0.1', 22));
+  });
+
+  it('have ports that say where the app is awaited, not where it comes from', () => {
+    const ports = (rule: string): unknown => new Rules([rule]).checkBind('192.168.1.7', '192.168.1.7').ports;
+    assert.deepEqual(ports('bind:192.168.1.7:2000,3000-3010'), [
+      [2000, 2000],
+      [3000, 3010],
+    ]);
+    assert.deepEqual(ports('bind:192.168.1.7'), [[0, 65535]]);
+    assert.deepEqual(ports('bind:192.168.1.8'), []);
+  });
+
+  it('have to spell out everybody, and special addresses', () => {
+    for (const wide of ['bind:*', 'bind:0.0.0.0/1', 'bind:::/1']) {
+      assert.ok(!lets([wide], '0.0.0.0'), wide);
+      assert.ok(!lets([wide], '::'), wide);
+      assert.ok(!lets([wide], '169.254.169.254'), wide);
+    }
+    assert.ok(lets(['bind:0.0.0.0'], '0.0.0.0'));
+    assert.ok(!lets(['bind:0.0.0.0'], '192.168.1.7'));
+    assert.ok(lets(['bind:::'], '::'));
+  });
+
+  it('are named as they are written, by the verdict and among the rules in force', () => {
+    const rules = new Rules(['bind:192.168.1.0/24']);
+    assert.equal(rules.checkBind('a', '192.168.1.7').reason, '192.168.1.7 is allowed by bind:192.168.1.0/24');
+    assert.match(rules.checkBind('a', '10.0.0.1').reason, /it would be bind:10\.0\.0\.1/);
+    assert.ok(rules.texts.includes('bind:192.168.1.0/24'));
+  });
+
+  it('that cannot be read are refused', () => {
+    for (const rule of ['bind:', 'bind:10.0.0.0/33', 'bind:10.0.0.1:x', 'bind:bind:10.0.0.1'])
+      assert.throws(() => new Rules([rule]), { code: 'invalid-config' }, rule);
+  });
+});

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { DepotError } from '../../src/errors.ts';
 import {
+  encodeDatagramFrame,
   encodeFrame,
   encodeJsonFrame,
   encodeWindow,
@@ -31,6 +32,8 @@ const refused = encodeJsonFrame(FrameType.refused, 1, { code: 'connection-refuse
 const reset = encodeJsonFrame(FrameType.reset, 1, { code: 'aborted', message: 'gone' });
 const open = (stream: number): Uint8Array => encodeJsonFrame(FrameType.open, stream, OPEN);
 const data = (stream: number, bytes = 1): Uint8Array => encodeFrame(FrameType.data, stream, new Uint8Array(bytes));
+const listening = encodeJsonFrame(FrameType.listening, 1, { bound: BOUND });
+const datagram = (stream: number): Uint8Array => encodeDatagramFrame(stream, BOUND, new Uint8Array(1));
 const fin = (stream: number): Uint8Array => encodeFrame(FrameType.fin, stream);
 
 /** As much data as the first window allows, in frames as large as they may be. */
@@ -69,6 +72,11 @@ describe('a local that breaks the rules loses its tunnel, and is told why', () =
     ['an answer that is no JSON', [encodeFrame(FrameType.opened, 1, Buffer.from('{'))], /no JSON/],
     ['an answer of the wrong form', [encodeJsonFrame(FrameType.opened, 1, {})], /wrong form/],
     ['a reset of the wrong form', [encodeJsonFrame(FrameType.reset, 1, {})], /wrong form/],
+    ['a place to connect to, on a stream that is no bind', [listening], /listening frame for stream 1, which carries/],
+    ['a place to connect to, for a stream that never was', [encodeJsonFrame(FrameType.listening, 7, {})], /stream 7/],
+    ['a datagram before the answer', [datagram(1)], /datagram frame for stream 1, which carries something else/],
+    ['a datagram on a stream of bytes', [opened, datagram(1)], /datagram frame for stream 1, which carries something/],
+    ['a datagram for a stream that never was', [datagram(2)], /stream 2, which never was/],
     ['a hello', [encodeJsonFrame(FrameType.hello, 1, {})], /hello frame on a tunnel/],
     ['a welcome', [encodeJsonFrame(FrameType.welcome, 1, {})], /welcome frame on a tunnel/],
     ['a message of the control connection', [encodeJsonFrame(FrameType.control, 1, {})], /control frame on a tunnel/],
@@ -98,6 +106,26 @@ describe('a local that breaks the rules loses its tunnel, and is told why', () =
   }
 });
 
+describe('a local that misuses the announcement of a bind loses its tunnel, and is told why', () => {
+  const RULES: readonly (readonly [what: string, frames: readonly Uint8Array[], why: RegExp])[] = [
+    ['twice', [listening, listening], /listening frame for stream 1/],
+    ['after the app has connected', [listening, opened, listening], /listening .*stream 1/],
+    ['without an address', [encodeJsonFrame(FrameType.listening, 1, {})], /wrong form/],
+  ];
+  for (const [what, frames, why] of RULES) {
+    it(what, async (t) => {
+      const { server, raw, ended } = await serverWithRawLocal(t);
+      let announced = 0;
+      const opening = server.open({ ...OPEN, command: 'bind' }, NEVER, { listening: () => (announced += 1) });
+      opening.catch(() => undefined);
+      await raw.next(FrameType.open);
+      raw.send(...frames);
+      await expectViolation(ended, why);
+      assert.equal(announced, frames[0] === listening ? 1 : 0);
+    });
+  }
+});
+
 describe('a server that breaks the rules loses its tunnel, and is told why', () => {
   const RULES: readonly (readonly [what: string, frames: readonly Uint8Array[], why: RegExp])[] = [
     ['a stream opened twice', [open(1), open(1)], /stream 1 was opened twice/],
@@ -108,6 +136,12 @@ describe('a server that breaks the rules loses its tunnel, and is told why', () 
     ['an answer, which is for us to give', [open(1), opened], /opened/],
     ['a refusal, which is for us to give', [open(1), refused], /refused/],
     ['data for a stream that never was', [data(1)], /never was/],
+    [
+      'a place to connect to, which is for us to tell',
+      [open(1), listening],
+      /listening for stream 1, which we did not/,
+    ],
+    ['a datagram on a stream of bytes', [open(1), datagram(1)], /datagram frame for stream 1, which carries something/],
   ];
   for (const [what, frames, why] of RULES) {
     it(`for ${what}`, async (t) => {
