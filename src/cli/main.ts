@@ -10,18 +10,21 @@ const LAST_WORDS_MS = 1000;
 
 const program = await createProgram(process.argv.slice(2));
 
-/** Commander would exit by itself, with 1 for everything. */
-const throwInsteadOfExit = (command: Command): void => {
-  command.exitOverride();
-  command.commands.forEach(throwInsteadOfExit);
+/** A join link that went to the wrong place is repeated without what makes it good. */
+const complain = (text: string): boolean => process.stderr.write(text.replaceAll(/depot:\/\/[\w-]+/g, 'depot://…'));
+
+/** Commander would exit by itself, with 1 for everything, and repeat what it does not understand. */
+const takeOver = (command: Command): void => {
+  command.exitOverride().configureOutput({ writeErr: complain });
+  command.commands.forEach(takeOver);
 };
-throwInsteadOfExit(program);
+takeOver(program);
 
 const exitCodeOf = (error: unknown): number => {
   // Commander has said what was wrong by the time it throws; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
   if (!(error instanceof DepotError)) throw error;
-  process.stderr.write(`depot: ${error.message}\n`);
+  complain(`depot: ${error.message}\n`);
   return error.code === 'invalid-argument' ? USAGE : FAILED;
 };
 

@@ -51,6 +51,26 @@ const splitRule = (text: string): readonly [host: string, ports: string | undefi
   return parts.length === 2 ? [parts[0] ?? '', parts[1]] : [text, undefined];
 };
 
+/**
+ * `*` stands for anything, nothing included. What is between two of them is looked for from the left, once: a client
+ * chooses the name, and a regular expression with a few stars would be busy with it for minutes.
+ */
+const nameMatcher = (pattern: string): ((name: string) => boolean) => {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return (name) => name === first;
+  return (name) => {
+    if (!name.startsWith(first)) return false;
+    let at = first.length;
+    for (const part of rest) {
+      const found = name.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return name.length - last.length >= at && name.endsWith(last);
+  };
+};
+
 const parseHost = (text: string, host: string): HostPattern => {
   if (host === '*') return { kind: 'any' };
   if (host.toLowerCase() === 'localhost') return { kind: 'loopback' };
@@ -58,8 +78,7 @@ const parseHost = (text: string, host: string): HostPattern => {
   if (range !== undefined) return { kind: 'network', network: range };
   if (!/^[\w*-]+(?:\.[\w*-]+)*\.?$/.test(host) || /^[\d.]+$/.test(host))
     throw invalid(text, `"${host}" is no address, no CIDR and no name pattern`);
-  const pattern = new RegExp(`^${canonicalHost(host).replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
-  return { kind: 'name', matches: (name) => pattern.test(name) };
+  return { kind: 'name', matches: nameMatcher(canonicalHost(host)) };
 };
 
 /** Throws `invalid-config` on a rule that cannot be read. */

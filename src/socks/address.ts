@@ -38,14 +38,25 @@ export const isIPv6 = (host: string): boolean => canonicalIPv6(host) !== undefin
 
 export const isIP = (host: string): boolean => isIPv4(host) || isIPv6(host);
 
+/** Without brackets around it and dots behind it, however many: what is left has one spelling, not one more each time. */
+const bareHost = (host: string): string => {
+  let [start, end] = [0, host.length];
+  for (;;) {
+    if (host[end - 1] === '.') end -= 1;
+    else if (end - start > 1 && host[start] === '[' && host[end - 1] === ']') [start, end] = [start + 1, end - 1];
+    else return host.slice(start, end);
+    if (end <= start) return '';
+  }
+};
+
 /**
- * One spelling for every host: no brackets, no zone, no trailing dot, lower case, IPv6 at its shortest,
+ * One spelling for every host: no brackets, no zone, no trailing dots, lower case, IPv6 at its shortest,
  * and an IPv4 address that hides in IPv6 (`::ffff:127.0.0.1`) as what it is, so that no rule is blind to it.
  */
 export const canonicalHost = (host: string): string => {
-  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  const bare = bareHost(host);
   const ipv6 = canonicalIPv6(bare.replace(/%.*$/, ''));
-  if (ipv6 === undefined) return bare.replace(/\.$/, '').toLowerCase();
+  if (ipv6 === undefined) return bare.toLowerCase();
   const mapped = MAPPED_IPV4.exec(ipv6);
   if (mapped === null) return ipv6;
   const [high, low] = [Number.parseInt(mapped[1] ?? '', 16), Number.parseInt(mapped[2] ?? '', 16)];

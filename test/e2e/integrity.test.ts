@@ -2,12 +2,13 @@
 // DEPOT_LONG=1 runs more and larger ones; DEPOT_SEED=N runs the same ones again.
 
 import assert from 'node:assert/strict';
-import { type Cipheriv, createCipheriv, createHash, randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type net from 'node:net';
 import { describe, test } from 'node:test';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
+import { Seeded } from '../support/seeded.ts';
 import { openStream } from '../support/socks-client.ts';
 
 const LONG = process.env['DEPOT_LONG'] === '1';
@@ -19,27 +20,12 @@ const PIECE = 300_000;
 
 type Direction = 'up' | 'down';
 
-/** Bytes that look random and are the same for the same seed: AES in counter mode over zeros. */
-class Source {
-  readonly #cipher: Cipheriv;
-
-  constructor(stream: number, purpose: Direction | 'plan') {
-    const key = createHash('sha256').update(`depot ${SEED} ${stream} ${purpose}`).digest().subarray(0, 16);
-    this.#cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16));
-  }
-
-  bytes(length: number): Buffer {
-    return this.#cipher.update(Buffer.alloc(length));
-  }
-
-  /** In [0, 1). */
-  fraction(): number {
-    return this.bytes(4).readUInt32BE() / 2 ** 32;
-  }
-}
+/** The chance of one stream, for one purpose. */
+const sourceOf = (stream: number, purpose: Direction | 'plan'): Seeded =>
+  new Seeded(`depot ${SEED} ${stream} ${purpose}`);
 
 /** As many small ones as large ones, and some empty ones. */
-const randomSize = (source: Source): number =>
+const randomSize = (source: Seeded): number =>
   source.fraction() < 0.05 ? 0 : Math.floor(LARGEST ** source.fraction());
 
 interface Plan {
@@ -49,13 +35,13 @@ interface Plan {
 }
 
 const planOf = (stream: number): Plan => {
-  const source = new Source(stream, 'plan');
+  const source = sourceOf(stream, 'plan');
   return { stream, up: randomSize(source), down: randomSize(source) };
 };
 
 /** Writes the bytes of one direction in pieces of many sizes, and ends it. Returns their digest. */
 const send = async (socket: net.Socket, stream: number, direction: Direction, size: number): Promise<string> => {
-  const source = new Source(stream, direction);
+  const source = sourceOf(stream, direction);
   const hash = createHash('sha256');
   for (let left = size; left > 0;) {
     const piece = source.bytes(Math.min(left, 1 + Math.floor(PIECE ** source.fraction())));
