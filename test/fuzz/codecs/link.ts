@@ -191,7 +191,7 @@ export const LINK: readonly Property[] = [
       let state: StreamState = 'opening';
       for (const event of events) {
         const before: StreamState = state;
-        const result = outcome(() => nextStreamState(before, event), 'protocol-violation');
+        const result = outcome((): StreamState => nextStreamState(before, event), 'protocol-violation');
         if ('value' in result) state = result.value;
         if (before === 'closed') assert.ok('error' in result);
       }

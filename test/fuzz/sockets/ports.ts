@@ -104,7 +104,7 @@ const PORTS: readonly Port[] = [
   { name: 'the control and tunnel port, inside TLS', share: 0.05, visit: insideTls(linkPort, STRANGERS) },
   { name: 'the admin socket of the server', share: 0.08, visit: admin(({ home }) => home) },
   { name: 'the admin socket of the local', share: 0.08, visit: admin(({ localHome }) => localHome) },
-  { name: 'a local that means harm', share: 0.0005, visit: intruder },
+  { name: 'a local that means harm', share: 0.005, visit: intruder },
 ];
 
 /** What nobody may be told who has no password: that they are in, or anything from an app. */
