@@ -32,5 +32,5 @@ keepCompiledCode();
 
 // A checkout has the sources and runs them as they are; a package has what was built from them.
 const source = path.join(__dirname, '..', 'src', 'cli', 'main.ts');
-const built = path.join(__dirname, '..', 'dist', 'cli', 'main.js');
+const built = path.join(__dirname, '..', 'dist', 'js', 'main.js');
 void import(pathToFileURL(fs.existsSync(source) ? source : built).href);

@@ -1,25 +1,85 @@
-// Does what was built for publishing start at all? Packs the package, unpacks it elsewhere and runs its command from there.
+// Does what was built do its job where nothing else is? Installs the packed package into an empty folder and carries
+// curl through a server and a local from there; uses the library and its types; with `--binary`, the single executable.
 
+import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { tmpdir } from 'node:os';
+import { App } from '../test/support/apps.ts';
+import { parseFirstStart } from '../test/support/cli.ts';
+import { curl, Program, run } from '../test/support/programs.ts';
+import { ROOT } from './bundle.ts';
 
-const root = path.join(import.meta.dirname, '..');
+type Command = readonly [program: string, ...args: string[]];
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+/** The main job: server, local, one answer of an app through both. */
+const doMainJob = async ([program, ...before]: Command, directory: string): Promise<void> => {
+  const env = { XDG_CACHE_HOME: path.join(directory, 'cache') };
+  const start = (...args: readonly string[]): Program =>
+    new Program(program, [...before, ...args], { env, cwd: directory });
+  await using app = await App.echo();
+  const ports = ['--host', '127.0.0.1', '--socks-port', '0', '--control-port', '0', '--web-port', '0'];
+  await using server = start('server', '--home', path.join(directory, 'server'), ...ports);
+  await server.says(/curl .*\n/);
+  const { login, socksPort, link } = parseFirstStart(server.stdout);
+  await using local = start('local', '-', '--home', path.join(directory, 'local'));
+  local.child.stdin.end(link);
+  await local.says(/connected to/);
+  const proxy = `socks5h://${login.user}:${login.password}@127.0.0.1:${socksPort}`;
+  const { code, stdout, stderr } = await curl(
+    proxy,
+    '--http0.9',
+    '-d',
+    'through depot',
+    `http://home.depot:${app.port}/`,
+    '-m',
+    '2',
+  );
+  // The app echoes the request, which curl takes for an answer of HTTP/0.9, and waits for its end.
+  assert.match(stdout, /through depot/, `${code} ${stderr}`);
+  const [, web] = /(http:\/\/127\.0\.0\.1:\d+\/)/.exec(server.stdout) ?? [];
+  const page = await run('curl', ['-sS', '--noproxy', '*', web ?? 'no dashboard was printed']);
+  assert.match(page.stdout, /app\.js/, 'the dashboard is not inside');
+};
+
+const smokeBinary = async (executable: string, directory: string): Promise<void> => {
+  await doMainJob([executable], directory);
+  say(`the executable does its job (${Math.round(statSync(executable).size / 1e6)} MB)`);
+};
+
+const LIBRARY = `import { createServer, VERSION } from 'depot-socks';
+await using server = await createServer({ home: process.argv[2] ?? '', host: '127.0.0.1', socksPort: 0, controlPort: 0, webPort: 0 });
+console.log(VERSION, server.address.socksPort);
+`;
+
+const smokePackage = async (directory: string): Promise<void> => {
+  const npm = (...args: readonly string[]): string =>
+    execFileSync('npm', [...args], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] }).toString();
+  const packed = npm('pack', ROOT, '--ignore-scripts', '--json');
+  const [{ filename, size } = { filename: '', size: 0 }] = Object.values(
+    JSON.parse(packed) as Record<string, { filename: string; size: number }>,
+  );
+  writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }');
+  npm('install', '--no-audit', '--no-fund', '--offline', `./${filename}`);
+  await doMainJob(
+    [process.execPath, path.join(directory, 'node_modules', 'depot-socks', 'bin', 'depot.cjs')],
+    directory,
+  );
+  writeFileSync(path.join(directory, 'library.js'), LIBRARY);
+  const { code, stderr } = await run(process.execPath, ['library.js', path.join(directory, 'library')], {
+    cwd: directory,
+  });
+  assert.equal(code, 0, stderr);
+  say(`the package does its job (${filename}, ${Math.round(size / 1000)} kB)`);
+};
+
 const directory = mkdtempSync(path.join(tmpdir(), 'depot-smoke-'));
 try {
-  const pack = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', directory], {
-    cwd: root,
-  });
-  const packed = JSON.parse(pack.toString()) as Record<string, { filename: string }> | { filename: string }[];
-  const [{ filename } = { filename: '' }] = Object.values(packed);
-  execFileSync('tar', ['-xzf', path.join(directory, filename), '-C', directory]);
-  symlinkSync(path.join(root, 'node_modules'), path.join(directory, 'node_modules'));
-  const depot = path.join(directory, 'package', 'bin', 'depot.cjs');
-  const help = execFileSync(process.execPath, [depot, '--help']).toString();
-  if (!help.includes('server') || !help.includes('local'))
-    throw new Error(`the packed command does not know its commands:\n${help}`);
-  process.stdout.write(`the packed command starts (${filename})\n`);
+  if (process.argv.includes('--binary')) await smokeBinary(path.join(ROOT, 'dist', 'bin', 'depot'), directory);
+  else await smokePackage(directory);
 } finally {
   rmSync(directory, { recursive: true, force: true });
 }

@@ -1,8 +1,6 @@
 // What this is, for hello messages, status and --version.
 
-import { createRequire } from 'node:module';
-
-const manifest = createRequire(import.meta.url)('../package.json') as { readonly version: string };
+import manifest from '../package.json' with { type: 'json' };
 
 export const VERSION = manifest.version;
 export const SOFTWARE = `depot/${VERSION}`;

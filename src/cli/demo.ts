@@ -67,7 +67,10 @@ const demo = async (): Promise<number> => {
   });
   const { port } = app.address() as net.AddressInfo;
   const proxy = `socks5h://${firstStart.user}:${firstStart.password}@${HOST}:${server.address.socksPort}`;
-  const self = [process.execPath, process.argv[1] ?? ''].map((file) => path.relative(process.cwd(), file)).join(' ');
+  // A single executable is its own script.
+  const self = [...new Set([process.execPath, process.argv[1] ?? ''])]
+    .map((file) => path.relative(process.cwd(), file))
+    .join(' ');
   print(`depot demo ${VERSION}: a server, a local called ${firstStart.local} and a small web app, all on this machine.
 
   server   ${HOST}:${server.address.socksPort} for clients, ${HOST}:${server.address.controlPort} for locals

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { getAssetKeys, getRawAsset, isSea } from 'node:sea';
 import { gzipSync } from 'node:zlib';
 
 export interface Page {
@@ -30,15 +31,20 @@ const pageOf = (extension: string, body: Buffer): Page => ({
   etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
 });
 
-/** By the path that they are asked for with. */
-export const loadPages = (directory: string): ReadonlyMap<string, Page> => {
-  if (!existsSync(path.join(directory, 'index.html'))) return new Map([['/', pageOf('.html', NOT_BUILT)]]);
-  return new Map(
-    readdirSync(directory)
-      .filter((name) => path.extname(name) in TYPES)
-      .map((name) => [
-        name === 'index.html' ? '/' : `/${name}`,
-        pageOf(path.extname(name), readFileSync(path.join(directory, name))),
-      ]),
-  );
+/** The built files by name: of a single executable from inside it, else from where they were built. */
+const readFiles = (directory: string): (readonly [name: string, body: Buffer])[] => {
+  if (isSea()) return getAssetKeys().map((name) => [name, Buffer.from(getRawAsset(name))]);
+  if (!existsSync(path.join(directory, 'index.html'))) return [['index.html', NOT_BUILT]];
+  return readdirSync(directory)
+    .filter((name) => path.extname(name) in TYPES)
+    .map((name) => [name, readFileSync(path.join(directory, name))]);
 };
+
+/** By the path that they are asked for with. */
+export const loadPages = (directory: string): ReadonlyMap<string, Page> =>
+  new Map(
+    readFiles(directory).map(([name, body]) => [
+      name === 'index.html' ? '/' : `/${name}`,
+      pageOf(path.extname(name), body),
+    ]),
+  );
