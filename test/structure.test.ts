@@ -66,7 +66,8 @@ const IMPORT =
 const importsOf = (file: string): Import[] =>
   [...readFileSync(file, 'utf8').matchAll(IMPORT)].map(({ groups }) => {
     const specifier = groups?.['from'] ?? groups?.['late'] ?? '';
-    const isOwn = specifier.startsWith('.');
+    // The manifest of the package is no part.
+    const isOwn = specifier.startsWith('.') && !specifier.endsWith('package.json');
     return {
       file: path.relative(ROOT, file),
       part: partOf(file),
