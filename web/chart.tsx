@@ -27,7 +27,7 @@ const optionsFor = (width: number): uPlot.Options => {
     scales: { y: { range: (_plot, _low, high) => [0, Math.max(1000, high * 1.1)] } },
     series: [{}, line('down', '--down'), line('up', '--up')],
     axes: [
-      { ...axis, values: '{HH}:{mm}', space: 70 },
+      { ...axis, values: '{HH}:{mm}', space: 70, size: 28 },
       {
         ...axis,
         size: 68,

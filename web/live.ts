@@ -62,7 +62,8 @@ let aheadMs = 0;
 const liveStream = (stream: StreamStatus): LiveStream => ({ ...stream, rateUp: 0, rateDown: 0, movedAt: 0 });
 
 const publish = (): void => {
-  streams.value = [...byId.values()];
+  // Copies: a row is drawn anew only where its stream is another object.
+  streams.value = [...byId.values()].map((stream) => ({ ...stream }));
   const rates = new Map<string, { up: number; down: number }>();
   for (const { local, rateUp, rateDown } of byId.values()) {
     if (local === undefined) continue;

@@ -77,7 +77,7 @@ export const Setup = () => {
   const server = role.value;
   if (server?.role !== 'server') return null;
   const chosenHost = host || server.advertised;
-  const chosenLocal = local || locals.value[0]?.name || 'nas';
+  const chosenLocal = local || (locals.value.find(({ connected }) => connected) ?? locals.value[0])?.name || 'nas';
   const port = server.ports.socks;
   const place = { host: chosenHost, port, at: address({ host: chosenHost, port }), local: chosenLocal };
   return (

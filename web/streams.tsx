@@ -66,11 +66,11 @@ const RunningRow = ({ stream }: { readonly stream: LiveStream }) => (
     <td class="wide" title={address(stream.target)}>
       {address(stream.target)}
     </td>
-    <td data-label="user">{stream.user ?? '–'}</td>
-    <td class="mono">{stream.from}</td>
+    <td>{stream.user ?? '–'}</td>
+    <td class="mono minor">{stream.from}</td>
     <td>{stream.state === 'connecting' ? <em>connecting {stream.local}</em> : (stream.local ?? '–')}</td>
     <td class="number">{duration(now.value - stream.startedAt)}</td>
-    <td class="number">{bytes(stream.bytesUp)}</td>
+    <td class="number minor">{bytes(stream.bytesUp)}</td>
     <td class="number">{bytes(stream.bytesDown)}</td>
     <td class="number rate">{rate(stream.rateUp + stream.rateDown)}</td>
     <td class="action">
@@ -141,11 +141,11 @@ const EndedRow = ({ stream }: { readonly stream: PastStream }) => (
     <td class="wide" title={address(stream.target)}>
       {address(stream.target)}
     </td>
-    <td>{stream.user ?? '–'}</td>
-    <td>{stream.local ?? '–'}</td>
-    <td class="number">{duration(stream.endedAt - stream.startedAt)}</td>
-    <td class="number">{bytes(stream.bytesUp)}</td>
-    <td class="number">{bytes(stream.bytesDown)}</td>
+    <td class="minor">{stream.user ?? '–'}</td>
+    <td class="minor">{stream.local ?? '–'}</td>
+    <td class="number minor">{duration(stream.endedAt - stream.startedAt)}</td>
+    <td class="number minor">{bytes(stream.bytesUp)}</td>
+    <td class="number minor">{bytes(stream.bytesDown)}</td>
     <td class={stream.reply === 0 ? '' : 'bad'}>
       {stream.reply} {replyWords(stream.reply)}
     </td>
@@ -155,7 +155,17 @@ const EndedRow = ({ stream }: { readonly stream: PastStream }) => (
   </tr>
 );
 
-const ENDED_HEAD = ['When', 'Target', 'User', 'Local', 'Lasted', 'Up', 'Down', 'REP', 'How it ended'];
+const ENDED_HEAD: readonly (readonly [string, string?])[] = [
+  ['When', 'number'],
+  ['Target'],
+  ['User'],
+  ['Local'],
+  ['Lasted', 'number'],
+  ['Up', 'number'],
+  ['Down', 'number'],
+  ['REP'],
+  ['How it ended'],
+];
 
 const Ended = ({ filter }: { readonly filter: Filter }) => {
   const [older, setOlder] = useState<readonly PastStream[]>([]);
@@ -172,8 +182,8 @@ const Ended = ({ filter }: { readonly filter: Filter }) => {
   };
   const head = (
     <tr>
-      {ENDED_HEAD.map((name) => (
-        <th key={name} scope="col">
+      {ENDED_HEAD.map(([name, kind]) => (
+        <th key={name} class={kind} scope="col">
           {name}
         </th>
       ))}

@@ -202,6 +202,9 @@ describe('the dashboard', { concurrency: false }, () => {
           const wide = await page.evaluate<number>(TOO_WIDE);
           assert.equal(wide, 0, `${name} scrolls sideways`);
         }
+        await show('Streams');
+        const box = await page.getByRole('button', { name: 'End stream to' }).first().boundingBox();
+        assert.ok(box !== null && box.x + box.width <= viewport.width, 'the button that ends a stream is out of sight');
         wire[Symbol.dispose]();
       });
     }
