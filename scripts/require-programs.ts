@@ -21,6 +21,8 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['danted', 'dante-server'],
   ['microsocks', 'microsocks'],
   ['ip', 'iproute2'],
+  ['systemd-analyze', 'systemd'],
+  ['fail2ban-regex', 'fail2ban'],
   ['python3', 'python3'],
 ];
 const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']] as const) : ALWAYS;

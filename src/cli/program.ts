@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "end a stream, or a local's session",
     load: async () => (await import('./status.ts')).kickCommand(),
   },
+  service: {
+    summary: 'install a role as a service of systemd',
+    load: async () => (await import('./service.ts')).serviceCommand(),
+  },
   demo: {
     summary: 'try depot on this machine: server, local and a sample app',
     load: async () => (await import('./demo.ts')).demoCommand(),

@@ -1,0 +1,50 @@
+// src/cli/systemd-unit.ts: the text of a unit, and that nothing in an argument can become anything else there.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type Scope, type UnitOptions, unitOf } from '../../src/cli/systemd-unit.ts';
+
+const OPTIONS: UnitOptions = {
+  role: 'local',
+  scope: 'system',
+  command: ['/opt/node', '/opt/depot/bin/depot.cjs'],
+  args: [],
+  home: '/home/alice/.depot',
+};
+
+const startOf = (options: Partial<UnitOptions>): string =>
+  /^ExecStart=(.*)$/m.exec(unitOf({ ...OPTIONS, ...options }))?.[1] ?? '';
+
+describe('a unit', () => {
+  test('of the system keeps its home where systemd makes it, as a user of its own', () => {
+    const unit = unitOf(OPTIONS);
+    assert.match(unit, /^DynamicUser=yes$/m);
+    assert.match(unit, /^StateDirectory=depot-local$/m);
+    assert.match(unit, /^WantedBy=multi-user\.target$/m);
+    assert.equal(startOf({}), '"/opt/node" "/opt/depot/bin/depot.cjs" "local" "--home" "/var/lib/depot-local"');
+  });
+
+  test('of a user keeps its home where the user says, and asks for nothing that needs root', () => {
+    const unit = unitOf({ ...OPTIONS, scope: 'user' });
+    assert.doesNotMatch(unit, /DynamicUser|ProtectSystem|StateDirectory/);
+    assert.match(unit, /^WantedBy=default\.target$/m);
+    assert.match(startOf({ scope: 'user' }), /"--home" "\/home\/alice\/\.depot"$/);
+  });
+
+  for (const scope of ['system', 'user'] satisfies Scope[]) {
+    test(`${scope}: gains no privileges, and what a first start prints stays out of the journal`, () => {
+      const unit = unitOf({ ...OPTIONS, scope });
+      for (const line of ['NoNewPrivileges=yes', 'StandardOutput=null', 'Type=exec']) assert.ok(unit.includes(line));
+    });
+  }
+
+  test('takes arguments as they are: quotes, backslashes, percent and dollar', () => {
+    const [, written] = /"\/var\/lib\/depot-local" (.*)$/.exec(startOf({ args: ['a "b" \\ $HOME 100% ;'] })) ?? [];
+    assert.equal(written, String.raw`"a \"b\" \\ $$HOME 100%% ;"`);
+  });
+
+  test('refuses an argument that would begin a line of its own', () => {
+    for (const text of ['a\nExecStartPre=/bin/sh', 'a\rb'])
+      assert.throws(() => unitOf({ ...OPTIONS, args: [text] }), RangeError);
+  });
+});
