@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "end a stream, or a local's session",
     load: async () => (await import('./status.ts')).kickCommand(),
   },
+  config: {
+    summary: 'check the configuration of a role, or show what is in force',
+    load: async () => (await import('./config.ts')).configCommand(),
+  },
   service: {
     summary: 'install a role as a service of systemd',
     load: async () => (await import('./service.ts')).serviceCommand(),

@@ -15,7 +15,7 @@ export interface ConfigSources {
 }
 
 /** `socksPort` is `DEPOT_SOCKS_PORT` in the environment. */
-const variableOf = (key: string): string => `DEPOT_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+export const variableOf = (key: string): string => `DEPOT_${key.replace(/[A-Z]/g, '_$&').toUpperCase()}`;
 
 /** `socksPort` is `--socks-port` on the command line. */
 export const flagOf = (key: string): string => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -70,7 +70,8 @@ const readFile = (file: string, required: boolean): Record<string, unknown> => {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw new DepotError('invalid-config', `${file} has to hold one JSON object, like { "socksPort": 8864 }.`);
   }
-  return json as Record<string, unknown>;
+  const { $schema: _forEditors, ...values } = json as Record<string, unknown>;
+  return values;
 };
 
 /** At most every third letter may differ for a key to be taken for a slip of another one. */
@@ -95,15 +96,16 @@ const describe = (issue: z.core.$ZodIssue, known: readonly string[], placeOf: (k
 const within = (keys: readonly PropertyKey[]): string =>
   keys.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
 
-/** Throws `invalid-config`: the place, the key, what is wrong and what is expected. */
-export const loadConfig = <S extends z.ZodObject>(
-  schema: S,
-  { flags, env, file, required }: ConfigSources,
-): z.output<S> => {
+/** What was said of each key, and where: a flag, a variable, or a key of the file. */
+interface Gathered {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly places: Readonly<Record<string, string>>;
+}
+
+const gather = (schema: z.ZodObject, { flags, env, file, required }: ConfigSources): Gathered => {
   const values = readFile(file, required);
   const places: Record<string, string> = Object.fromEntries(Object.keys(values).map((key) => [key, `${file}: ${key}`]));
-  const fields = Object.entries(schema.shape);
-  for (const [key, field] of fields) {
+  for (const [key, field] of Object.entries(schema.shape)) {
     const variable = kindOf(field) === 'object' ? undefined : env[variableOf(key)];
     const flag = flags[key];
     if (flag !== undefined) {
@@ -114,9 +116,33 @@ export const loadConfig = <S extends z.ZodObject>(
       places[key] = variableOf(key);
     }
   }
+  return { values, places };
+};
+
+const parse = <S extends z.ZodObject>(schema: S, { values, places }: Gathered): z.output<S> => {
   const result = schema.safeParse(values);
   if (result.success) return result.data;
-  const known = fields.map(([key]) => key);
+  const known = Object.keys(schema.shape);
   const lines = result.error.issues.map((issue) => describe(issue, known, (key) => places[key] ?? key));
   throw new DepotError('invalid-config', lines.join('\n'));
+};
+
+/** Throws `invalid-config`: the place, the key, what is wrong and what is expected. */
+export const loadConfig = <S extends z.ZodObject>(schema: S, sources: ConfigSources): z.output<S> =>
+  parse(schema, gather(schema, sources));
+
+/** A setting in force. */
+export interface Setting {
+  readonly key: string;
+  /** Undefined where nobody said anything and there is no default. */
+  readonly value: unknown;
+  /** The flag, the variable, or the file and its key; null for a default. */
+  readonly from: string | null;
+}
+
+/** Every setting as `loadConfig` would have it, and where it came from. Throws the same. */
+export const explainConfig = (schema: z.ZodObject, sources: ConfigSources): Setting[] => {
+  const gathered = gather(schema, sources);
+  const config: Record<string, unknown> = parse(schema, gathered);
+  return Object.keys(schema.shape).map((key) => ({ key, value: config[key], from: gathered.places[key] ?? null }));
 };
