@@ -6,7 +6,7 @@ import { ClientConfig } from '../config/schema.ts';
 import { formatAddress } from '../socks/address.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { print, readStdin } from './output.ts';
+import { formatPublished, print, readStdin } from './output.ts';
 import { untilOver } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
@@ -18,7 +18,7 @@ const describe = (client: DepotClient): string => {
   return `depot client ${VERSION}
 
   listens  ${here} (no password; this machine only)
-  server   ${server}${published.map(({ listen, to }) => `\n  port     ${listen} to ${to}`).join('')}
+  server   ${server}${published.map((port) => `\n  port     ${formatPublished(port)}`).join('')}
 
   curl     curl --proxy http://${here} http://NAME.depot/
            curl --proxy socks5h://${here} http://NAME.depot/

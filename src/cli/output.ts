@@ -1,5 +1,7 @@
 // What commands print: plain lines for people, JSON for programs.
 
+import type { ServerStatus } from '../watch/status.ts';
+
 export const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
 };
@@ -20,6 +22,10 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
     )
     .join('\n');
 };
+
+/** `127.0.0.1:5353/udp to nas.depot:53`. */
+export const formatPublished = ({ protocol, listen, to }: ServerStatus['published'][number]): string =>
+  `${listen}${protocol === 'udp' ? '/udp' : ''} to ${to}`;
 
 /** `90 s`, `12 min`, `5 h`, `3 d`. */
 export const duration = (milliseconds: number): string => {

@@ -6,7 +6,7 @@ import type { FirstStart } from '../server/administration.ts';
 import { DepotServer } from '../server/server.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { print } from './output.ts';
+import { formatPublished, print } from './output.ts';
 import { untilSignal } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
@@ -50,7 +50,7 @@ const describe = (server: DepotServer): string => {
     `  clients      ${socks} (SOCKS and HTTP proxy, plain and in TLS)`,
     `  locals       ${at(host, controlPort)}`,
     ...(tunnelPort === controlPort ? [] : [`  tunnels      ${at(host, tunnelPort)}`]),
-    ...server.status().published.map(({ listen, to }) => `  published    ${listen} to ${to}`),
+    ...server.status().published.map((port) => `  published    ${formatPublished(port)}`),
     ...(server.web === undefined ? [] : [`  dashboard    ${server.web.url}`]),
     `  fingerprint  ${server.fingerprint}`,
   ];

@@ -162,6 +162,7 @@ export class DepotClient implements AsyncDisposable {
     this.#published = await publish(this.#config.publish, {
       streams: this.#streams,
       share: this.#share,
+      datagrams: { queueBytes: this.#config.udpQueueBytes, peersMax: this.#config.udpPeersMax },
       defaultHost: host,
       onTurnedAway: this.#turnedAway,
       onUnforeseen: this.#unforeseen,

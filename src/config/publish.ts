@@ -1,4 +1,4 @@
-// Published ports as an operator writes them: an object in the file, or `LISTEN=HOST:PORT[,key=value…]` in one line.
+// Published ports as an operator writes them: an object in the file, or `LISTEN[/udp]=HOST:PORT[,key=value…]` in one line.
 
 import { z } from 'zod';
 import { parseNetwork } from '../rules/network.ts';
@@ -12,11 +12,11 @@ const network = z
   .string()
   .refine((text) => parseNetwork(text) !== undefined, 'an address or a network is expected, such as 203.0.113.0/24');
 
-const SHORT = /^(\d{1,5})=([^,]+)((?:,\w+=[^,]+)*)$/;
+const SHORT = /^(\d{1,5})(?:\/(\w+))?=([^,]+)((?:,\w+=[^,]+)*)$/;
 
 /** The one line as the object that it stands for; what is none is left for the schema to refuse. */
 const expand = (value: unknown): unknown => {
-  const [, listen, to, rest = ''] = (typeof value === 'string' && SHORT.exec(value)) || [];
+  const [, listen, protocol, to, rest = ''] = (typeof value === 'string' && SHORT.exec(value)) || [];
   if (listen === undefined) return value;
   const pairs = rest
     .split(',')
@@ -24,10 +24,18 @@ const expand = (value: unknown): unknown => {
     .map((pair) => pair.split('='));
   const from = pairs.filter(([key]) => key === 'from').map(([, text]) => text);
   const others = Object.fromEntries(pairs.filter(([key]) => key !== 'from'));
-  return { listen: Number(listen), to, ...(from.length > 0 && { from }), ...others };
+  return {
+    listen: Number(listen),
+    ...(protocol !== undefined && { protocol }),
+    to,
+    ...(from.length > 0 && { from }),
+    ...others,
+  };
 };
 
 const fields = {
+  /** What comes there; TCP where it is not given. */
+  protocol: z.enum(['tcp', 'udp']).optional(),
   /** The port that is opened; 0 for any that is free. */
   listen: z.int().min(0).max(65535),
   /** What it leads to: HOST:PORT, with an IPv6 host in brackets. */
@@ -39,7 +47,7 @@ const fields = {
 };
 
 const form = { error: (issue: { code?: string }) => (issue.code === 'invalid_type' ? FORM : undefined) };
-const FORM = 'an object with listen and to, or LISTEN=HOST:PORT, is expected';
+const FORM = 'an object with listen and to, or LISTEN[/udp]=HOST:PORT, is expected';
 
 /** A port that a client opens on its own machine. */
 export const ClientPublish = z.preprocess(expand, z.strictObject(fields, form));

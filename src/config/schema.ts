@@ -59,6 +59,12 @@ const shared = {
 
 /** What those share who let clients in. */
 const entry = {
+  udpPeersMax: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(100)
+    .describe('how many addresses may send to one published UDP port at a time'),
   httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
 };
 
@@ -87,7 +93,7 @@ export const ServerConfig = z.strictObject({
   publish: z
     .array(ServerPublish)
     .default([])
-    .describe('fixed ports for programs that speak no proxy: LISTEN=HOST:PORT,from=NETWORK, repeatable'),
+    .describe('fixed ports for programs that speak no proxy: LISTEN[/udp]=HOST:PORT,from=NETWORK, repeatable'),
   tlsCertificate: z
     .string()
     .min(1)
@@ -166,7 +172,7 @@ export const ClientConfig = z.strictObject({
   publish: z
     .array(ClientPublish)
     .default([])
-    .describe('fixed ports for programs that speak no proxy: LISTEN=HOST:PORT, repeatable'),
+    .describe('fixed ports for programs that speak no proxy: LISTEN[/udp]=HOST:PORT, repeatable'),
   device: z.string().min(1).max(255).optional().describe('what this device will be called (default: the host name)'),
   ...entry,
   ...uplink,

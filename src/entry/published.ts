@@ -1,5 +1,5 @@
-// Published ports: for programs that speak no proxy at all. Whoever connects is taken to one fixed target, by the same
-// streams as everybody else. Knows neither locals nor tunnels; who may connect is all there is of a password.
+// Published ports, TCP and UDP: for programs that speak no proxy at all. Whoever comes is taken to one fixed target, by the
+// same streams as everybody else. Knows neither locals nor tunnels; who may connect is all there is of a password.
 
 import type net from 'node:net';
 import { DepotError } from '../errors.ts';
@@ -9,9 +9,19 @@ import { Listener } from '../net/listener.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import type { Streams } from '../net/streams.ts';
 import { parseNetwork } from '../rules/network.ts';
-import { canonicalHost, formatAddress, isLoopbackHost, parseAddress, UNSPECIFIED } from '../socks/address.ts';
+import {
+  type Address,
+  canonicalHost,
+  formatAddress,
+  isLoopbackHost,
+  parseAddress,
+  UNSPECIFIED,
+} from '../socks/address.ts';
+import { PublishedDatagrams, type PublishedDatagramsOptions } from './published-datagrams.ts';
 
 export interface Published {
+  /** Default: TCP. */
+  readonly protocol?: 'tcp' | 'udp' | undefined;
   readonly listen: number;
   /** HOST:PORT, checked. */
   readonly to: string;
@@ -25,6 +35,7 @@ export interface Published {
 export interface PublishedOptions {
   readonly streams: Streams;
   readonly share: FairShare;
+  readonly datagrams: Pick<PublishedDatagramsOptions, 'queueBytes' | 'peersMax'>;
   /** Where a port listens that names no address of its own. */
   readonly defaultHost: string;
   /** Called with why somebody was not let in. */
@@ -55,45 +66,58 @@ const requireFrom = ({ from, host }: Published, index: number, defaultHost: stri
   );
 };
 
+/** A port that is open. */
 export class PublishedPort {
   readonly #port: Published;
   readonly #options: PublishedOptions;
-  readonly #mayConnect: (address: string) => boolean;
-  #listener: Listener | undefined;
+  readonly #destination: Address;
+  readonly #mayCome: (address: string) => boolean;
+  #open: Pick<Listener, 'address' | 'close'> | undefined;
 
   private constructor(port: Published, options: PublishedOptions) {
     this.#port = port;
     this.#options = options;
+    this.#destination = parseAddress(port.to) ?? UNSPECIFIED;
     const networks = port.from?.map((text) => parseNetwork(text));
-    this.#mayConnect = (address) => networks?.some((network) => network?.contains(address)) ?? true;
+    this.#mayCome = (address) => networks?.some((network) => network?.contains(address)) ?? true;
   }
 
   static async listen(port: Published, options: PublishedOptions): Promise<PublishedPort> {
     const published = new PublishedPort(port, options);
-    published.#listener = await Listener.listen(
-      { host: port.host ?? options.defaultHost, port: port.listen, purpose: 'published', flag: '--publish' },
-      (socket) => void published.#serve(socket).catch(options.onUnforeseen),
-    );
+    const listen = { host: port.host ?? options.defaultHost, port: port.listen };
+    published.#open = await (port.protocol === 'udp'
+      ? PublishedDatagrams.listen({
+          ...options,
+          ...options.datagrams,
+          listen,
+          destination: published.#destination,
+          user: port.user,
+          maySend: published.#mayCome,
+        })
+      : Listener.listen(
+          { ...listen, purpose: 'published', flag: '--publish' },
+          (socket) => void published.#serve(socket).catch(options.onUnforeseen),
+        ));
     return published;
   }
 
   /** As status shows it, with the port that it really has. */
-  get status(): { readonly listen: string; readonly to: string } {
-    const { address = UNSPECIFIED } = this.#listener ?? {};
-    return { listen: formatAddress(address), to: this.#port.to };
+  get status(): { readonly protocol: 'tcp' | 'udp'; readonly listen: string; readonly to: string } {
+    const { address = UNSPECIFIED } = this.#open ?? {};
+    const { protocol = 'tcp', to } = this.#port;
+    return { protocol, listen: formatAddress(address), to };
   }
 
   /** Lets nobody in any more. */
   close(): void {
-    this.#listener?.close();
+    this.#open?.close();
   }
 
   async #serve(accepted: net.Socket): Promise<void> {
     const { streams, share, onTurnedAway } = this.#options;
-    const { to, user } = this.#port;
-    const destination = parseAddress(to) ?? UNSPECIFIED;
+    const { user } = this.#port;
     const from = canonicalHost(accepted.remoteAddress ?? '');
-    if (!this.#mayConnect(from)) {
+    if (!this.#mayCome(from)) {
       accepted.resetAndDestroy();
       onTurnedAway(from, new DepotError('not-allowed', `it may not connect to published port ${this.status.listen}`));
       return;
@@ -101,7 +125,7 @@ export class PublishedPort {
     const gone = new AbortController();
     const client = new EarlyEndpoint(SocketEndpoint.accept(accepted, share), (error) => gone.abort(error));
     await streams.carry(
-      { command: 'connect', destination, user, from },
+      { command: 'connect', destination: this.#destination, user, from },
       {
         stream: client,
         signal: gone.signal,

@@ -14,6 +14,8 @@ export interface UdpOptions {
   readonly onError: (error: DepotError) => void;
 }
 
+const ANY_IPV6 = '::';
+
 /** Ports to choose from, both ends included. */
 export type PortRange = readonly [first: number, last: number];
 
@@ -22,10 +24,14 @@ const ANY_PORT: PortRange = [0, 0];
 export class UdpSocket {
   readonly #socket: dgram.Socket;
   readonly #queueBytes: number;
+  /** Whether it is an IPv6 socket that IPv4 addresses can reach. */
+  readonly #isDual: boolean;
 
-  private constructor(isV4: boolean, { queueBytes, onDatagram, onError }: UdpOptions) {
+  private constructor(own: string, { queueBytes, onDatagram, onError }: UdpOptions, isDual = false) {
     this.#queueBytes = queueBytes;
-    this.#socket = dgram.createSocket({ type: isV4 ? 'udp4' : 'udp6', ipv6Only: !isV4, lookup: asItIs });
+    this.#isDual = isDual;
+    const type = isIPv4(own) ? 'udp4' : 'udp6';
+    this.#socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' && !isDual, lookup: asItIs });
     this.#socket.on('message', (data, { address, port }) => onDatagram(data, { host: canonicalHost(address), port }));
     this.#socket.on('error', (error) =>
       onError(
@@ -36,15 +42,15 @@ export class UdpSocket {
 
   /** A socket for whatever address the system finds best, on any port; bound when it sends for the first time. */
   static towards(host: string, options: UdpOptions): UdpSocket {
-    return new UdpSocket(isIPv4(host), options);
+    return new UdpSocket(host, options);
   }
 
-  /** A socket at this address, on a port of the range. Rejects with `address-in-use` where all of them are taken. */
+  /** A socket at this address (`::` is every address of both families), on a port of the range. Rejects with `address-in-use` where all of them are taken. */
   static async bind(host: string, [first, last]: PortRange = ANY_PORT, options: UdpOptions): Promise<UdpSocket> {
     const count = last - first + 1;
     const start = Math.floor(Math.random() * count);
     for (let step = 0; step < count; step += 1) {
-      const udp = new UdpSocket(isIPv4(host), options);
+      const udp = new UdpSocket(host, options, host === ANY_IPV6);
       try {
         await bound(udp.#socket, { address: host, port: first + ((start + step) % count), exclusive: true });
         return udp;
@@ -71,7 +77,7 @@ export class UdpSocket {
   send(data: Uint8Array, { host, port }: Address, failed: () => void): boolean {
     if (port === 0) return false;
     if (this.#socket.getSendQueueSize() + data.length > this.#queueBytes) return false;
-    this.#socket.send(data, port, host, (error) => {
+    this.#socket.send(data, port, this.#isDual && isIPv4(host) ? `::ffff:${host}` : host, (error) => {
       if (error) failed();
     });
     return true;

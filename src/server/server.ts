@@ -175,6 +175,7 @@ export class DepotServer implements AsyncDisposable {
     this.#published = await publish(config.publish, {
       streams: this.#streams,
       share: this.#share,
+      datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
       defaultHost: config.socksHost ?? config.host,
       onTurnedAway: (from, error) => this.#turnedAway('published', from, error),
       onUnforeseen: (error) => this.#unforeseen(error),

@@ -57,7 +57,7 @@ const process = {
 };
 
 const published = z
-  .array(z.object({ listen: z.string(), to: z.string() }))
+  .array(z.object({ protocol: z.enum(['tcp', 'udp']), listen: z.string(), to: z.string() }))
   .readonly()
   .describe('fixed ports and what they lead to, both HOST:PORT');
 

@@ -43,6 +43,14 @@ describe('published ports in the configuration', () => {
     );
   });
 
+  it('are UDP where they say so', () => {
+    const udp = { protocol: 'udp', listen: 5353, to: 'nas.depot:53' };
+    assert.deepEqual(fromFlags(ClientConfig, '5353/udp=nas.depot:53', '5353/tcp=nas.depot:53'), [
+      udp,
+      { ...udp, protocol: 'tcp' },
+    ]);
+  });
+
   it('are several words in the variable', () => {
     const sources = { flags: {}, env: { DEPOT_PUBLISH: '1=a:1 2=b:2' }, file: '/nowhere', required: false };
     assert.deepEqual(
@@ -64,7 +72,8 @@ describe('published ports in the configuration', () => {
     ],
     [{ listen: 1, to: 'a:1', from: [] }, /publish\[0\]\.from/],
     [{ listen: 1, to: 'a:1', form: ['10.0.0.1'] }, /publish\[0\]: there is no such key as form here/],
-    ['nas.depot:22', /publish\[0\]: an object with listen and to, or LISTEN=HOST:PORT, is expected/],
+    ['nas.depot:22', /publish\[0\]: an object with listen and to, or LISTEN\[\/udp\]=HOST:PORT, is expected/],
+    ['1/sctp=a:1', /publish\[0\]\.protocol/],
     ['x=nas.depot:22', /publish\[0\]: an object/],
     ['1=nas.depot:22,from', /publish\[0\]: an object/],
     ['1=nas.depot:22,colour=red', /publish\[0\]: there is no such key as colour here/],

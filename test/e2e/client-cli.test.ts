@@ -7,6 +7,7 @@ import { App } from '../support/apps.ts';
 import { depot, type Printed, startClient, startLocal, startNewServer, startServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
 import { curl, type Finished, type Program, run } from '../support/programs.ts';
+import { AssociatedClient, udpEcho, UdpPeer } from '../support/udp.ts';
 
 const succeeds = ({ code, stdout, stderr }: Finished): string => {
   assert.equal(code, 0, stderr);
@@ -21,21 +22,28 @@ describe('depot client', () => {
   let client: Program;
   let printed: Printed;
   let app: App;
+  let echo: UdpPeer;
   let port: number;
   const home = (name: string): string => path.join(homes.path, name);
   const on = (name: string, ...args: readonly string[]): Promise<Finished> => depot([...args, '--home', home(name)]);
   before(async () => {
     homes = tempDir();
     app = await App.listen((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nhello'));
+    echo = await udpEcho();
     [server, printed] = await startNewServer(home('server'));
     local = await startLocal(home('local'), printed.link);
     const link = succeeds(await on('server', 'invite', '--user', 'owner'));
-    client = await startClient(home('client'), link, '--device', 'laptop', '--publish', `0=home.depot:${app.port}`);
+    const publish = [`0=home.depot:${app.port}`, `0/udp=home.depot:${echo.port}`].flatMap((port) => [
+      '--publish',
+      port,
+    ]);
+    client = await startClient(home('client'), link, '--device', 'laptop', ...publish);
     port = Number((await client.says(/listens +127\.0\.0\.1:(\d+)/))[1]);
   });
   after(async () => {
     for (const program of [client, local, server]) await program[Symbol.asyncDispose]();
     await app[Symbol.asyncDispose]();
+    await echo[Symbol.asyncDispose]();
     homes[Symbol.dispose]();
   });
 
@@ -47,6 +55,14 @@ describe('depot client', () => {
     assert.equal(succeeds(await run('curl', ['-sS', '--disable', '-m', '20', ...args])), 'hello');
     const published = /port +(\S+) to home\.depot/.exec(client.stdout)?.[1];
     assert.equal(succeeds(await run('curl', ['-sS', '--disable', '-m', '20', `http://${published}/`])), 'hello');
+  });
+
+  test('carries UDP, by association and by a published port', async () => {
+    await using udp = await AssociatedClient.open({ socksPort: port });
+    assert.equal(await udp.ask('home.depot', echo.port, 'associated'), 'associated');
+    await using peer = await UdpPeer.bind();
+    peer.send('published', Number(/port +\S+:(\d+)\/udp to home\.depot/.exec(client.stdout)?.[1]));
+    assert.equal((await peer.next()).data.toString(), 'published');
   });
 
   test('status on both sides', async () => {
