@@ -48,7 +48,8 @@ export const parseFirstStart = (text: string): Printed => ({
 
 /** A server in a home, on ports of the system's choosing unless told otherwise. Waits until it listens. */
 export const startServer = async (home: string, ...args: readonly string[]): Promise<Program> => {
-  const ports = args.includes('--socks-port') ? [] : ['--socks-port', '0', '--control-port', '0', '--web-port', '0'];
+  // Of a flag that comes twice the last one counts.
+  const ports = ['--socks-port', '--control-port', '--web-port'].flatMap((flag) => [flag, '0']);
   const server = start(['server', '--home', home, '--host', LOOPBACK, ...ports, ...args]);
   await server.says(/fingerprint +\S+\n/);
   return server;
