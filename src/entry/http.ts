@@ -240,9 +240,16 @@ export class HttpProxy {
   }
 }
 
-/** The one upgrade that is passed on; every other one is left out, as the standard lets us (RFC 9110, section 7.8). */
-const isWebSocket = ({ headers, url = '' }: http.IncomingMessage): boolean =>
-  headers.upgrade?.toLowerCase() === 'websocket' && !url.startsWith('/');
+/**
+ * The one upgrade that is passed on; every other one is left out, as the standard lets us (RFC 9110, section 7.8). It is
+ * a GET without a body (RFC 6455, section 4.1): one with a body would come as a stream that is not the visitor's.
+ */
+const isWebSocket = ({ method, headers, url = '' }: http.IncomingMessage): boolean =>
+  method === 'GET' &&
+  headers['content-length'] === undefined &&
+  headers['transfer-encoding'] === undefined &&
+  headers.upgrade?.toLowerCase() === 'websocket' &&
+  !url.startsWith('/');
 
 /** RFC 7617. */
 const basicCredentials = (header: string | undefined): Credentials | undefined => {

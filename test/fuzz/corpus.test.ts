@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseRule } from '../../src/rules/rule.ts';
 import { canonicalHost } from '../../src/socks/address.ts';
+import { Depot } from '../support/depot.ts';
+import { Wire } from '../support/socks-client.ts';
 import { LINK } from './codecs/link.ts';
 import { RULES } from './codecs/rules.ts';
 import { SOCKS } from './codecs/socks.ts';
@@ -15,6 +17,21 @@ describe('found by the fuzzers', () => {
       assert.equal(canonicalHost(canonicalHost(host)), canonicalHost(host), host);
     assert.equal(canonicalHost('[[::1]].'), '::1');
     assert.equal(canonicalHost('..'), '');
+  });
+
+  it('a stranger ended the server with an upgrade to WebSocket that announced a body', async () => {
+    await using depot = await Depot.server();
+    const upgrade = 'Host: nas.depot\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+    for (const [method, body] of [
+      ['POST', 'Content-Length: 5\r\n\r\n'],
+      ['GET', 'Content-Length: 5\r\n\r\nhel'],
+      ['GET', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhel'],
+    ]) {
+      using wire = await Wire.connect(depot.socksPort);
+      wire.finish(Buffer.from(`${method} http://nas.depot/ HTTP/1.1\r\n${upgrade}${body}`));
+      await wire.ending();
+      assert.match(wire.story, /^48 54 54 50/, 'it was answered by HTTP');
+    }
   });
 
   it('a rule with five stars was busy for 40 s with a name that a client chose', () => {
