@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "end a stream, or a local's session",
     load: async () => (await import('./status.ts')).kickCommand(),
   },
+  doctor: {
+    summary: 'look at what can be wrong on this machine, and how to mend it',
+    load: async () => (await import('./doctor.ts')).doctorCommand(),
+  },
   config: {
     summary: 'check the configuration of a role, or show what is in force',
     load: async () => (await import('./config.ts')).configCommand(),

@@ -1,0 +1,91 @@
+// depot doctor: what is wrong on this machine, and how to mend it.
+
+import { Command } from 'commander';
+import { Home } from '../config/home.ts';
+import { DepotError } from '../errors.ts';
+import type { Status } from '../watch/status.ts';
+import { askRunning } from './admin-client.ts';
+import {
+  checkCertificate,
+  checkClock,
+  checkDescriptors,
+  checkDisk,
+  checkHome,
+  checkNode,
+  checkPort,
+  checkServer,
+  type Finding,
+  readSettings,
+} from './doctor-checks.ts';
+import { print, printJson } from './output.ts';
+import { homeOption } from './settings.ts';
+
+const FAILED = 1;
+
+/** Undefined where nobody runs with this home. */
+const statusOf = async (directory: string): Promise<Status | undefined> => {
+  try {
+    return await askRunning(directory, (client) => client.status());
+  } catch (error) {
+    if (error instanceof DepotError && error.code === 'not-found') return undefined;
+    throw error;
+  }
+};
+
+const describeRunning = (status: Status): Finding => {
+  const what = 'running';
+  if (status.role === 'server' || status.connected) return { what, verdict: 'ok', says: `depot ${status.role}` };
+  return {
+    what,
+    verdict: 'failed',
+    says: `depot ${status.role}, not connected${status.lastError === null ? '' : `: ${status.lastError}`}`,
+    mend: 'See what is said of the server below, and the log.',
+  };
+};
+
+/** What only a server has. Ports are looked at where it does not run: one that runs has them. */
+const checkServerSide = async (settings: Readonly<Record<string, unknown>>, runs: boolean): Promise<Finding[]> => {
+  const { host, socksHost = host, socksPort, controlPort, webDisabled, webHost, webPort, tlsCertificate } = settings;
+  const certificate = typeof tlsCertificate === 'string' ? [checkCertificate(tlsCertificate, Date.now())] : [];
+  if (runs) return certificate;
+  const ports: (readonly [string, unknown, unknown])[] = [
+    ['--socks-port', socksHost, socksPort],
+    ['--control-port', host, controlPort],
+    ...(webDisabled === true ? [] : [['--web-port', webHost, webPort] as const]),
+  ];
+  const checked = ports.map(([flag, address, port]) => checkPort(flag, String(address), Number(port)));
+  return [...(await Promise.all(checked)), ...certificate];
+};
+
+const examine = async (directory: string): Promise<Finding[]> => {
+  const home = Home.at(directory);
+  const findings: (Finding | undefined)[] = [checkNode(), checkHome(directory), checkDisk(home), checkDescriptors()];
+  findings.push(checkClock(home, Date.now()));
+  const status = await statusOf(directory);
+  if (status !== undefined) findings.push(describeRunning(status));
+  // Where nobody has moved in yet, it is a server that would want ports.
+  const role = home.role ?? 'server';
+  const [configuration, settings] = readSettings(home, role);
+  findings.push(configuration);
+  if (role !== 'server') findings.push(...(await checkServer(home, role)));
+  else if (settings !== undefined) findings.push(...(await checkServerSide(settings, status !== undefined)));
+  return findings.filter((finding) => finding !== undefined);
+};
+
+const describe = ({ what, verdict, says, mend }: Finding): string =>
+  `${verdict.padEnd(7)}  ${what.padEnd(13)}  ${says.replaceAll('\n', ' ')}${mend === undefined ? '' : `\n${' '.repeat(24)}→ ${mend}`}`;
+
+export const doctorCommand = (): Command =>
+  new Command('doctor')
+    .description(
+      'Looks at what can be wrong on this machine: home, disk, limits, clock, configuration, ports, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.',
+    )
+    .addOption(homeOption())
+    .option('--json', 'print JSON')
+    .addHelpText('after', '\nExamples:\n  depot doctor\n  depot doctor --home /var/lib/depot-local --json')
+    .action(async ({ home, json }: { home: string; json?: true }) => {
+      const findings = await examine(home);
+      if (json === true) printJson(findings);
+      else print(findings.map(describe).join('\n'));
+      if (findings.some(({ verdict }) => verdict === 'failed')) process.exitCode = FAILED;
+    });
