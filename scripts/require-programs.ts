@@ -23,6 +23,8 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['ip', 'iproute2'],
   ['systemd-analyze', 'systemd'],
   ['fail2ban-regex', 'fail2ban'],
+  ['openssl', 'openssl'],
+  ['man', 'man-db'],
   ['python3', 'python3'],
 ];
 const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']] as const) : ALWAYS;

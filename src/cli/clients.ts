@@ -18,6 +18,7 @@ const splitTitle = (title: string): readonly [user: string, device: string] => {
 
 const revokeCommand = (): Command =>
   new Command('revoke')
+    .addHelpText('after', '\nExample:\n  depot clients revoke alice/laptop')
     .argument('<user/device>', 'the client, as `depot clients` lists it')
     .summary('forget the key of a client and cut its session at once')
     .description('Forgets the key of a client and cuts its session at once. It can come back only with a new link.')
@@ -31,6 +32,7 @@ const revokeCommand = (): Command =>
 
 export const clientsCommand = (): Command =>
   new Command('clients')
+    .addHelpText('after', '\nExamples:\n  depot clients\n  depot clients --json')
     .description(
       "Lists the users' devices that have joined with `depot client`. `depot status` shows which are connected.",
     )

@@ -35,6 +35,7 @@ const checkCommands = (): Command[] =>
   Object.entries(ROLES).map(([role, schema]) =>
     addSettings(new Command(role), schema, [])
       .description(`Says what is wrong with the configuration of a ${role}, or nothing.`)
+      .addHelpText('after', `\nExample:\n  depot config check ${role}`)
       .action((options: CommonOptions) => void explain(role, options)),
   );
 
@@ -43,6 +44,7 @@ const showCommands = (): Command[] =>
     addSettings(new Command(role), schema, [])
       .description(`Shows every setting of a ${role} and where it came from. Takes the flags of depot ${role}.`)
       .option('--json', 'print JSON')
+      .addHelpText('after', `\nExample:\n  depot config show ${role} --json`)
       .action(({ json, ...options }: CommonOptions & { json?: true }) => {
         const settings = explain(role, options);
         if (json === true) printJson(settings);
@@ -51,7 +53,10 @@ const showCommands = (): Command[] =>
   );
 
 const part = (name: string, description: string, commands: readonly Command[]): Command => {
-  const command = new Command(name).summary(description).description(description);
+  const command = new Command(name)
+    .summary(description)
+    .description(description)
+    .addHelpText('after', `\nExample:\n  depot config ${name} server`);
   for (const one of commands) command.addCommand(one.summary(`of a ${one.name()}`));
   return command;
 };

@@ -94,6 +94,7 @@ Ctrl-C ends it and leaves nothing behind.`);
 
 export const demoCommand = (): Command =>
   new Command('demo')
+    .addHelpText('after', '\nExample:\n  depot demo')
     .description(
       'Runs server, local and a small web app on loopback, and prints the lines to try. Everything it makes is temporary.',
     )

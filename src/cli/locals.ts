@@ -7,6 +7,7 @@ import { homeOption } from './settings.ts';
 
 const revokeCommand = (): Command =>
   new Command('revoke')
+    .addHelpText('after', '\nExample:\n  depot locals revoke nas')
     .argument('<name>', 'the local')
     .summary('forget the key of a local and cut its session at once')
     .description('Forgets the key of a local and cuts its session at once. It can come back only with a new link.')
@@ -19,6 +20,7 @@ const revokeCommand = (): Command =>
 
 export const localsCommand = (): Command =>
   new Command('locals')
+    .addHelpText('after', '\nExamples:\n  depot locals\n  depot locals --json')
     .description('Lists the locals that have joined. `depot status` shows which are connected.')
     .addOption(homeOption())
     .option('--json', 'print JSON')

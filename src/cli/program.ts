@@ -71,16 +71,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
 /** The command that these arguments are for: `depot help user` is for `user`. */
 const wantedBy = ([first, second]: readonly string[]): string | undefined => (first === 'help' ? second : first);
 
-/** The program for these arguments: whole where they are for a command, of the others name and summary. */
-export const createProgram = async (args: readonly string[]): Promise<Command> => {
+const build = async (isWanted: (name: string) => boolean): Promise<Command> => {
   const program = new Command('depot')
     .description('Reach everything behind NAT, with the programs that you already have.')
     .version(VERSION)
+    .addHelpText('after', '\nExamples:\n  depot demo\n  depot server --help')
     .showHelpAfterError('(depot --help shows what there is)');
-  const wanted = wantedBy(args);
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
-    const command = name === wanted ? await load() : new Command(name);
+    const command = isWanted(name) ? await load() : new Command(name);
     program.addCommand(command.summary(summary));
   }
   return program;
 };
+
+/** The program for these arguments: whole where they are for a command, of the others name and summary. */
+export const createProgram = (args: readonly string[]): Promise<Command> => build((name) => name === wantedBy(args));
+
+/** Every command with everything that it takes. */
+export const createWholeProgram = (): Promise<Command> => build(() => true);

@@ -120,7 +120,8 @@ const part = (name: string, summary: string): Command =>
     .addArgument(roleArgument())
     .summary(summary)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-    .option('--user', 'a service of your own instead of the system');
+    .option('--user', 'a service of your own instead of the system')
+    .addHelpText('after', name === 'install' ? '' : `\nExample:\n  depot service ${name} server`);
 
 const installCommand = (): Command =>
   part('install', 'write a hardened unit, start it, and have it start with the machine')

@@ -121,6 +121,7 @@ const describe = (status: Status): string => {
 
 export const statusCommand = (): Command =>
   new Command('status')
+    .addHelpText('after', '\nExamples:\n  depot status\n  depot status --home ~/.depot-nas --json')
     .description('Shows what is connected, on a server, a local or a client that runs with this home.')
     .addOption(homeOption())
     .option('--json', 'print JSON')
@@ -132,6 +133,7 @@ export const statusCommand = (): Command =>
 
 export const kickCommand = (): Command =>
   new Command('kick')
+    .addHelpText('after', '\nExamples:\n  depot kick 17\n  depot kick nas')
     .argument('<id>', 'the number of a stream, the name of a local, or USER/DEVICE of a client')
     .description(
       "Ends a stream by its number, or a local's session by its name (it will connect again; `depot locals revoke` keeps it out).",

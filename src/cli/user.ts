@@ -30,6 +30,10 @@ const tell = (name: string, given: string | undefined, generated: string): void 
 
 const passwordCommand = (name: string, summary: string): Command =>
   new Command(name)
+    .addHelpText(
+      'after',
+      `\nExamples:\n  depot user ${name} alice\n  pass show depot | depot user ${name} alice --password-stdin`,
+    )
     .argument('<name>', 'the user')
     .summary(summary)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
@@ -49,6 +53,7 @@ const addCommand = (): Command =>
 const setCommand = (): Command =>
   addLimits(
     new Command('set')
+      .addHelpText('after', '\nExample:\n  depot user set alice --allow nas.depot:80,443 --max-streams 20')
       .argument('<name>', 'the user')
       .summary('change what a user may do')
       .description(
@@ -62,6 +67,7 @@ const setCommand = (): Command =>
 
 const showCommand = (): Command =>
   new Command('show')
+    .addHelpText('after', '\nExample:\n  depot user show alice')
     .argument('<name>', 'the user')
     .summary('show what a user may do, and what it has used this month')
     .description('Shows what a user may do, and what it has used this month.')
@@ -82,6 +88,7 @@ const passwdCommand = (): Command =>
 
 const removeCommand = (): Command =>
   new Command('remove')
+    .addHelpText('after', '\nExample:\n  depot user remove alice')
     .argument('<name>', 'the user')
     .summary('remove a user and end its streams')
     .description('Removes a user and ends its streams.')
@@ -92,6 +99,7 @@ const removeCommand = (): Command =>
 
 const listCommand = (): Command =>
   new Command('list')
+    .addHelpText('after', '\nExamples:\n  depot user list\n  depot user list --json')
     .summary('list the users')
     .description('Lists the users.')
     .addOption(homeOption())

@@ -7,6 +7,7 @@ import { homeOption } from './settings.ts';
 
 const passwdCommand = (): Command =>
   new Command('passwd')
+    .addHelpText('after', '\nExample:\n  depot web passwd')
     .summary('give the dashboard a new password')
     .description('Gives the dashboard a new password, and prints it. Everybody has to log in again.')
     .addOption(homeOption())
@@ -19,6 +20,7 @@ const passwdCommand = (): Command =>
 
 const tokenCommand = (): Command =>
   new Command('token')
+    .addHelpText('after', '\nExample:\n  depot web token')
     .summary('make a new token for /metrics')
     .description(
       'Makes a new bearer token with which Prometheus may read /metrics at the web port, and prints it. The one before is good no more.',
@@ -30,6 +32,7 @@ const tokenCommand = (): Command =>
 
 export const webCommand = (): Command =>
   new Command('web')
+    .addHelpText('after', '\nExamples:\n  depot web passwd\n  depot web token')
     .summary('the password of the dashboard, and the token for its metrics')
     .description('Who may see the dashboard and the metrics.')
     .addCommand(passwdCommand())
