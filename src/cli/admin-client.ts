@@ -5,6 +5,7 @@ import { Home } from '../config/home.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
+import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { Status } from '../watch/status.ts';
 
 /** Nobody listens on the socket. */
@@ -21,6 +22,9 @@ class AdminClient implements Administration {
 
   status(): Promise<Status> {
     return this.#call('GET', '/status');
+  }
+  check(question: CheckQuestion): Promise<CheckResult> {
+    return this.#call('POST', '/check', question);
   }
   kick(id: string): Promise<void> {
     return this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`);

@@ -42,6 +42,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'the password of the dashboard, and the token for its metrics',
     load: async () => (await import('./web.ts')).webCommand(),
   },
+  check: {
+    summary: "why can a target be reached, or why can't it",
+    load: async () => (await import('./check.ts')).checkCommand(),
+  },
   status: {
     summary: 'show what is connected',
     load: async () => (await import('./status.ts')).statusCommand(),

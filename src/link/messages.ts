@@ -92,12 +92,42 @@ export const Open = z.object({
   addressRules: z.array(AddressRule).max(MAX_ADDRESS_RULES).optional(),
   user: z.string().max(300).optional(),
   from: host,
+  /** Somebody wants to know how far it comes: the answer carries the steps. */
+  check: z.boolean().optional(),
 });
 export type Open = z.infer<typeof Open>;
 
+/** How one step went of a request that is marked as a check. */
+const CheckedStep = z.object({
+  /** `dns`, `rules` or `dial`; others may come. */
+  step: z.string().max(20),
+  allowed: z.boolean(),
+  /** Why, in a sentence. */
+  reason: sentence,
+  /** How long it took, in milliseconds. */
+  ms: z.number().min(0),
+});
+export type CheckedStep = z.infer<typeof CheckedStep>;
+
+/** What fits into a message beside everything else. */
+const MAX_STEPS = 4;
+const MAX_REASON = 500;
+
+const steps = z.array(CheckedStep).max(MAX_STEPS).optional();
+
 /** The app answered: local's socket of the app connection. */
-export const Opened = z.object({ bound: address });
+export const Opened = z.object({ bound: address, steps });
 export type Opened = z.infer<typeof Opened>;
+
+/** It did not. */
+export const Refused = Failure.extend({ steps });
+export type Refused = z.infer<typeof Refused>;
+
+/** The steps as they go into the answer; left out where nobody asked for them. */
+export const stepsOf = (steps: readonly CheckedStep[]): { steps?: CheckedStep[] } =>
+  steps.length === 0
+    ? {}
+    : { steps: steps.slice(0, MAX_STEPS).map((step) => ({ ...step, reason: step.reason.slice(0, MAX_REASON) })) };
 
 /** What the server says on the control connection once local is welcome. */
 export const Control = z.discriminatedUnion('type', [

@@ -6,19 +6,37 @@ import type { Resolve } from '../net/dial.ts';
 import { weighAddress } from '../rules/ordered.ts';
 import type { Rules } from './rules.ts';
 
-/** `port` undefined stands for any port; the server's rules come with the request. Rejects with `name-unknown`, or with `not-allowed` where no rule allows any of them. */
+export interface Allowed {
+  readonly addresses: readonly string[];
+  /** Which rules let each of them. */
+  readonly reason: string;
+}
+
+/**
+ * Of the addresses that a host has, those that both the rules here and the server's, which come with the request, allow.
+ * `port` undefined stands for any port. Throws `not-allowed` where there is none.
+ */
+export const allowedAmong = (
+  found: readonly string[],
+  rules: Rules,
+  host: string,
+  port: number | undefined,
+  addressRules: readonly AddressRule[] = [],
+): Allowed => {
+  const verdicts = found.map((address) => {
+    const own = rules.check(host, address, port);
+    return { address, ...(own.allowed && addressRules.length > 0 ? weighAddress(addressRules, address) : own) };
+  });
+  const allowed = verdicts.filter((verdict) => verdict.allowed);
+  const reasons = (allowed.length > 0 ? allowed : verdicts).map(({ reason }) => reason).join('; ');
+  if (allowed.length > 0) return { addresses: allowed.map(({ address }) => address), reason: reasons };
+  throw new DepotError('not-allowed', reasons || `${host} has no address`);
+};
+
+/** Looks the host up as well. Rejects with `name-unknown` or `not-allowed`. */
 export const allowedAddresses = async (
   { resolve, rules }: { readonly resolve: Resolve; readonly rules: Rules },
   host: string,
   port: number | undefined,
-  addressRules: readonly AddressRule[] = [],
-): Promise<readonly string[]> => {
-  const addresses = await resolve(host);
-  const verdicts = addresses.map((address) => {
-    const own = rules.check(host, address, port);
-    return { address, ...(own.allowed && addressRules.length > 0 ? weighAddress(addressRules, address) : own) };
-  });
-  const allowed = verdicts.filter((verdict) => verdict.allowed).map(({ address }) => address);
-  if (allowed.length > 0) return allowed;
-  throw new DepotError('not-allowed', verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`);
-};
+  addressRules?: readonly AddressRule[],
+): Promise<readonly string[]> => allowedAmong(await resolve(host), rules, host, port, addressRules).addresses;

@@ -5,9 +5,10 @@ import type { Connector } from '../net/connector.ts';
 import { deadline, dial, orAborted, type Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
-import { canonicalHost, formatAddress } from '../socks/address.ts';
-import { allowedAddresses } from './addresses.ts';
+import { canonicalHost, formatAddress, isIP } from '../socks/address.ts';
+import { allowedAmong } from './addresses.ts';
 import type { Rules } from './rules.ts';
+import { stepper } from './steps.ts';
 
 export interface DialerOptions {
   readonly rules: Rules;
@@ -19,15 +20,29 @@ export interface DialerOptions {
 
 export const createDialer =
   ({ rules, resolve, dialMs, share }: DialerOptions): Connector =>
-  async ({ destination, addressRules }, signal) => {
+  async ({ destination, addressRules }, signal, { step: tell }) => {
     const { host, port } = destination;
     const target = formatAddress(destination);
     const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
     const limit = deadline(dialMs, tooLate, signal);
     try {
-      const allowed = await orAborted(allowedAddresses({ resolve, rules }, host, port, addressRules), limit.signal);
+      const step = stepper(tell);
+      const found = await step(
+        'dns',
+        () => orAborted(resolve(host), limit.signal),
+        (addresses) => (isIP(host) ? `${host} is an address` : `${host} is ${addresses.join(', ')}`),
+      );
+      const { addresses } = await step(
+        'rules',
+        () => allowedAmong(found, rules, host, port, addressRules),
+        ({ reason }) => reason,
+      );
       const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address, share);
-      const stream = await dial(allowed, port, { signal: limit.signal, open });
+      const stream = await step(
+        'dial',
+        () => dial(addresses, port, { signal: limit.signal, open }),
+        ({ socket }) => `${formatAddress({ host: canonicalHost(socket.remoteAddress ?? ''), port })} answered`,
+      );
       const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;
       return { kind: 'stream', bound: { host: canonicalHost(localAddress), port: localPort }, stream };
     } finally {

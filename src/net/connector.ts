@@ -1,7 +1,7 @@
 // The one idea that holds depot together: something that turns a request into a connection.
 // Entry calls one; the router with its tunnels is one, rules with the dialer are one.
 
-import type { AddressRule } from '../link/messages.ts';
+import type { AddressRule, CheckedStep } from '../link/messages.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
 import type { DatagramEndpoint } from './datagrams.ts';
@@ -58,4 +58,6 @@ export interface Progress {
   readonly listening: (bound: Address) => void;
   /** The local that is about to be asked, so that a failure has its local as well. */
   readonly chosen?: (local: string) => void;
+  /** Given where somebody wants to know how far the request comes. Called after each step. */
+  readonly step?: ((step: CheckedStep) => void) | undefined;
 }

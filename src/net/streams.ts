@@ -4,7 +4,7 @@
 import { asDepotError, DepotError, type ErrorCode, Reply } from '../errors.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
-import type { Connection, Connector, Request } from './connector.ts';
+import type { Connection, Connector, Progress, Request } from './connector.ts';
 import { type DatagramEndpoint, DatagramRelay } from './datagrams.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Relay } from './relay.ts';
@@ -47,6 +47,8 @@ export interface Asker {
   readonly signal: AbortSignal;
   /** BIND: where the app is awaited, once, before the answer. */
   readonly listening?: (bound: Address) => void;
+  /** How far it comes, where that is asked for. */
+  readonly step?: Progress['step'];
   /** Called once, before any byte of the app is passed on. */
   answer(outcome: Connection | DepotError): void;
 }
@@ -149,6 +151,7 @@ export class Streams {
     try {
       const connection = await this.#connector(stream.request, aborter.signal, {
         listening: (bound) => asker.listening?.(bound),
+        step: asker.step,
         chosen: (local) => {
           stream.local = local;
         },

@@ -3,7 +3,17 @@
 
 import { asDepotError, DepotError } from '../errors.ts';
 import { decodeWindow, encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
-import { errorOf, Failure, failureOf, Open, Opened, parseMessage } from '../link/messages.ts';
+import {
+  type CheckedStep,
+  errorOf,
+  Failure,
+  failureOf,
+  Open,
+  Opened,
+  parseMessage,
+  Refused,
+  stepsOf,
+} from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
 import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
@@ -22,6 +32,8 @@ export interface IncomingStream {
   answer(outcome: { readonly bound: Address } | DepotError): void;
   /** BIND: tells where the app is awaited, before the answer. */
   readonly listening: (bound: Address) => void;
+  /** Where the other side wants to know them: how each step went, before the answer. */
+  readonly step: Progress['step'];
 }
 
 export type AcceptStream = (open: Open, incoming: IncomingStream) => void;
@@ -39,6 +51,7 @@ interface Opening extends PromiseWithResolvers<Address> {
   readonly carries: Connection['kind'];
   /** For a BIND that has not heard it yet. */
   listening: Progress['listening'] | undefined;
+  readonly step: Progress['step'];
 }
 
 /** What a stream of this command carries once it is open. */
@@ -104,7 +117,8 @@ export class Tunnel implements FrameSink {
     if (!this.connection.isOpen) throw new DepotError('connection-lost', 'the tunnel was lost');
     const kind = carriedBy(command);
     const stream = this.#add(id, kind);
-    const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind, listening: undefined };
+    const { step } = progress ?? {};
+    const answer: Opening = { ...Promise.withResolvers<Address>(), carries: kind, listening: undefined, step };
     if (command === 'bind') answer.listening = (bound) => progress?.listening(bound);
     const onAbort = (): void => {
       const error = asDepotError(signal.reason, 'aborted');
@@ -131,14 +145,16 @@ export class Tunnel implements FrameSink {
     const stream = this.#add(id, carries);
     const aborter = new AbortController();
     this.#accepting.set(id, aborter);
+    const steps: CheckedStep[] = [];
     const answer = (outcome: { readonly bound: Address } | DepotError): void => {
       this.#accepting.delete(id);
       if (stream.isClosed) return;
       if (outcome instanceof DepotError) {
-        this.connection.send(encodeJsonFrame(FrameType.refused, id, failureOf(outcome)));
+        this.connection.send(encodeJsonFrame(FrameType.refused, id, { ...failureOf(outcome), ...stepsOf(steps) }));
         stream.refused();
       } else {
-        this.connection.send(encodeJsonFrame(FrameType.opened, id, { bound: outcome.bound } satisfies Opened));
+        const opened: Opened = { bound: outcome.bound, ...stepsOf(steps) };
+        this.connection.send(encodeJsonFrame(FrameType.opened, id, opened));
         succeed(stream, carries);
       }
     };
@@ -146,7 +162,8 @@ export class Tunnel implements FrameSink {
     const listening = (bound: Address): void => {
       if (!stream.isClosed) this.connection.send(encodeJsonFrame(FrameType.listening, id, { bound } satisfies Opened));
     };
-    accept(open, { ...carried, signal: aborter.signal, answer, listening });
+    const step = open.check === true ? (done: CheckedStep): void => void steps.push(done) : undefined;
+    accept(open, { ...carried, signal: aborter.signal, answer, listening, step });
   }
 
   #add(id: number, carries: Connection['kind']): TunnelEnd {
@@ -189,9 +206,10 @@ export class Tunnel implements FrameSink {
     if (stream === undefined) return;
     switch (type) {
       case FrameType.opened: {
-        const { bound } = parseMessage(Opened, payload);
+        const { bound, steps } = parseMessage(Opened, payload);
         const asked = this.#asked(id, type);
         succeed(stream, asked.carries);
+        tell(asked, steps);
         asked.resolve(bound);
         return;
       }
@@ -203,10 +221,14 @@ export class Tunnel implements FrameSink {
         listening(parseMessage(Opened, payload).bound);
         return;
       }
-      case FrameType.refused:
-        this.#asked(id, type).reject(errorOf(parseMessage(Failure, payload)));
+      case FrameType.refused: {
+        const { steps, ...failure } = parseMessage(Refused, payload);
+        const asked = this.#asked(id, type);
+        tell(asked, steps);
+        asked.reject(errorOf(failure));
         stream.refused();
         return;
+      }
       case FrameType.fin:
         stream.receiveFin();
         return;
@@ -261,6 +283,10 @@ export class Tunnel implements FrameSink {
 const succeed = (stream: TunnelEnd, carries: Connection['kind']): void => {
   if (carries === 'answer' && stream instanceof TunnelStream) stream.answered();
   else stream.opened();
+};
+
+const tell = ({ step }: Opening, steps: readonly CheckedStep[] | undefined): void => {
+  if (step !== undefined) steps?.forEach(step);
 };
 
 const misplaced = (type: FrameType, id: number): DepotError =>

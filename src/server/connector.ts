@@ -44,12 +44,12 @@ export class ServerConnector {
     if (asked.command === 'resolve-ptr' && destination !== asked.destination)
       return { kind: 'answer', bound: { host: destination.host, port: 0 } };
     const request = { ...asked, destination };
-    const connection = await this.#askInTurn(this.#options.gate.decideStarted(request), request, signal, progress);
+    const connection = await this.askInTurn(this.#options.gate.decideStarted(request), request, signal, progress);
     return request.command === 'resolve' ? this.#usable(connection, request) : connection;
   };
 
   /** Asks one candidate after the other, as long as those before turn out to be gone. */
-  async #askInTurn(decision: Decision, request: Request, signal: AbortSignal, progress: Progress): Promise<Connection> {
+  async askInTurn(decision: Decision, request: Request, signal: AbortSignal, progress: Progress): Promise<Connection> {
     let isAnnounced = false;
     const listening = (bound: Address): void => {
       isAnnounced = true;
@@ -60,7 +60,7 @@ export class ServerConnector {
     for (const [index, candidate] of candidates.entries()) {
       progress.chosen?.(candidate.local);
       try {
-        return await this.#ask(candidate, decision, request, signal, { listening });
+        return await this.#ask(candidate, decision, request, signal, { listening, step: progress.step });
       } catch (error) {
         failure = asDepotError(error, 'internal');
         const next = candidates[index + 1];
@@ -95,6 +95,7 @@ export class ServerConnector {
       user,
       from,
       ...(addressRules.length > 0 && { addressRules: [...addressRules] }),
+      ...(progress?.step !== undefined && { check: true }),
     };
     try {
       const listening = (bound: Address): void => {
@@ -102,7 +103,7 @@ export class ServerConnector {
         limit.stopClock();
         progress?.listening(bound);
       };
-      const connection = await session.open(open, limit.signal, { listening });
+      const connection = await session.open(open, limit.signal, { listening, step: progress?.step });
       if (connection.kind !== 'stream') return { ...connection, local };
       return { ...connection, stream: gate.shape(connection.stream, user, local), local };
     } finally {

@@ -30,10 +30,18 @@ export interface Knowledge {
   readonly usedBytes: (user: string) => number;
   /** Milliseconds since 1970. */
   readonly nowMs: number;
+  /** A clock in milliseconds that only goes forward, for how long each step took. */
+  readonly clock: () => number;
 }
 
 /** What is asked, in this order; the first refusal ends it. */
-type DecisionStep = 'user' | 'valid-until' | 'from' | 'month' | 'streams' | 'route' | 'rules';
+export type DecisionStep = 'user' | 'valid-until' | 'from' | 'month' | 'streams' | 'route' | 'rules';
+
+interface DecidedStep extends Verdict {
+  readonly step: DecisionStep;
+  /** How long it took. */
+  readonly ms: number;
+}
 
 /** One local that the request may go to. */
 export interface Candidate {
@@ -45,7 +53,7 @@ export interface Candidate {
 export interface Decision extends Verdict {
   /** Why it is refused, for programs. */
   readonly code: ErrorCode | undefined;
-  readonly steps: readonly (Verdict & { readonly step: DecisionStep })[];
+  readonly steps: readonly DecidedStep[];
   /** Where it may go, best first; empty where it is refused. */
   readonly candidates: readonly Candidate[];
   /** What it is called there. */
@@ -143,11 +151,15 @@ const candidatesOf = (
 
 export const decide = (asked: Asked, knowledge: Knowledge): Decision => {
   const names = asked.user === undefined ? undefined : splitUser(asked.user);
-  const steps: (Verdict & { readonly step: DecisionStep })[] = [];
+  const steps: DecidedStep[] = [];
   let step: DecisionStep = 'user';
-  const passed = (reason: string): void => {
-    steps.push({ step, allowed: true, reason });
+  let startedMs = knowledge.clock();
+  const record = (allowed: boolean, reason: string): void => {
+    const nowMs = knowledge.clock();
+    steps.push({ step, allowed, reason, ms: nowMs - startedMs });
+    startedMs = nowMs;
   };
+  const passed = (reason: string): void => record(true, reason);
   let found: Route | undefined;
   try {
     const user = names && knowledge.user(names.user);
@@ -170,7 +182,7 @@ export const decide = (asked: Asked, knowledge: Knowledge): Decision => {
   } catch (error) {
     if (!(error instanceof DepotError)) throw error;
     const reason = messageOf(error);
-    steps.push({ step, allowed: false, reason });
+    record(false, reason);
     const { destination } = found ?? asked;
     return { allowed: false, reason, code: error.code, steps, candidates: [], destination, user: names?.user };
   }

@@ -113,6 +113,7 @@ export class Gate {
       streams,
       usedBytes: (user) => this.#accounts.usedBytes(user),
       nowMs: Date.now(),
+      clock: () => performance.now(),
     });
   }
 

@@ -14,11 +14,13 @@ import { TlsAcceptor } from '../net/tls.ts';
 import { VERSION } from '../version.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import type { AdminSocket } from '../watch/admin-socket.ts';
+import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
 import { Admission } from './admission.ts';
+import { Checker } from './check.ts';
 import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
 import { certificateOf, type EntryCertificate } from './certificate.ts';
@@ -28,8 +30,9 @@ import { Joining } from './joining.ts';
 import { LinkDoor } from './link-door.ts';
 import { Penalties } from './penalties.ts';
 import { openPorts, type Ports } from './ports.ts';
+import { Presence } from './presence.ts';
 import { Registry } from './registry.ts';
-import type { Session } from './session.ts';
+import { splitUser } from './router.ts';
 import {
   advertisedHost,
   isGuessed,
@@ -68,6 +71,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #registry: Registry;
   readonly #clients: Clients;
   readonly #gate: Gate;
+  readonly #checker: Checker;
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
@@ -86,10 +90,16 @@ export class DepotServer implements AsyncDisposable {
     this.#log = log;
     // First, for it is all that can fail here, and whatever is made before it would have to be ended.
     this.#certificate = certificateOf(state, log);
-    this.#registry = new Registry({
-      onUp: (session) => this.#localUp(session),
-      onDown: (session, error) => this.#localDown(session, error),
+    const presence = new Presence({
+      store,
+      log,
+      onUp: (local) => {
+        this.watcher.localUp(local.name);
+        this.events.emit('localUp', local);
+      },
+      onDown: (local) => this.events.emit('localDown', local),
     });
+    this.#registry = new Registry({ onUp: presence.up, onDown: presence.down });
     this.#gate = new Gate({
       store,
       registry: this.#registry,
@@ -103,6 +113,11 @@ export class DepotServer implements AsyncDisposable {
       },
     });
     const connector = new ServerConnector({ registry: this.#registry, gate: this.#gate, log, config });
+    this.#checker = new Checker({
+      gate: this.#gate,
+      connector,
+      networksOf: (user) => store.user(splitUser(user).user)?.limits.from ?? [],
+    });
     this.#streams = new Streams(connector.connect, config, {
       onStart: (stream) => {
         this.#gate.started(stream);
@@ -299,6 +314,11 @@ export class DepotServer implements AsyncDisposable {
     return this.#gate.decide(request);
   }
 
+  /** Tries a target the way a stream goes, and says of each step how it went. Rejects with `invalid-argument`. */
+  check(question: CheckQuestion): Promise<CheckResult> {
+    return this.#checker.check(question);
+  }
+
   /** Ends a stream by its number, or the session of a local (NAME) or client (USER/DEVICE). Throws `not-found`. */
   kick(id: string): void {
     const error = new DepotError('stopped', 'ended by the operator');
@@ -355,34 +375,9 @@ export class DepotServer implements AsyncDisposable {
     return tunnelPort === controlPort ? undefined : tunnelPort;
   }
 
-  /** A disk that is full must not cost a session. */
-  #seen(name: string): void {
-    try {
-      this.#state.store.touchLocal(name, Date.now());
-    } catch (error) {
-      this.#log.error({ event: 'store-failed' }, `cannot remember that ${name} was seen: ${messageOf(error)}`);
-    }
-  }
-
   #turnedAway(port: string, from: string, { code, message }: DepotError): void {
     this.#log.info({ event: 'turned-away', port, from, why: message }, `turned away ${from}: ${message}`);
     this.watcher.turnedAway(port, from, code, message);
-  }
-
-  #localUp({ peer: { name, from, software, platform } }: Session): void {
-    this.#seen(name);
-    this.watcher.localUp(name);
-    this.#log.info(
-      { event: 'local-up', local: name, from, software, platform },
-      `local ${name} connected from ${from}`,
-    );
-    this.events.emit('localUp', { name, from });
-  }
-
-  #localDown({ peer: { name } }: Session, error: DepotError): void {
-    this.#seen(name);
-    this.#log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
-    this.events.emit('localDown', { name, error });
   }
 
   // Streams.

@@ -6,6 +6,7 @@ import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { UserLimits } from '../rules/limits.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { UserChange } from './answers.ts';
+import type { CheckQuestion, CheckResult } from './check.ts';
 import { administrationOperations } from './administration-operations.ts';
 import { formatMetrics } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
@@ -71,6 +72,8 @@ export interface Observable {
   status(): Status;
   /** Ends a stream by its number, or the session of a local (NAME) or a client (USER/DEVICE). */
   kick(id: string): void;
+  /** Tries a target the way a stream goes; only a server can. */
+  check?(question: CheckQuestion): Promise<CheckResult>;
 }
 
 /** Everything that the API is about. */

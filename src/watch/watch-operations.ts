@@ -1,8 +1,10 @@
 // The operations that show what goes on, and end it: of any role.
 
 import { z } from 'zod';
+import { DepotError } from '../errors.ts';
 import type { Watched } from './admin-api.ts';
 import { Overview, PastStreamPage, StreamPage, TrafficSeries } from './answers.ts';
+import { CheckQuestion, CheckResult } from './check.ts';
 import { type Operation, operation, subscription } from './operation.ts';
 import { Status } from './status.ts';
 
@@ -83,6 +85,17 @@ export const watchOperations = ({ observable }: Watched): readonly Operation[] =
       handle: ({ query: { before, limit: most } }) => {
         const streams = watcher.ended(before, most);
         return { streams, next: streams.length < most ? null : (streams.at(-1)?.seq ?? null) };
+      },
+    }),
+    operation({
+      method: 'post',
+      path: '/check',
+      summary: 'Try a target the way a stream goes, and say of each step how it went; of a server only',
+      body: CheckQuestion,
+      answer: CheckResult,
+      handle: ({ body }) => {
+        if (observable.check !== undefined) return observable.check(body);
+        throw new DepotError('not-found', 'Only a server can check a target; ask it there.');
       },
     }),
     subscription({

@@ -44,6 +44,7 @@ const ask = (
       streams: () => streams,
       usedBytes: () => usedBytes,
       nowMs: NOW_MS,
+      clock: () => 0,
     },
   );
 };
