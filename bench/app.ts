@@ -2,8 +2,9 @@
 //   D        sends until the connection ends
 //   U <ms>   takes what comes for so long from its first byte on, then answers how many bytes a second that was
 //   E        sends back whatever comes
-// Its argument is the address to listen on.
+// On UDP, at the same port, it sends back whatever comes. Its argument is the address to listen on.
 
+import dgram from 'node:dgram';
 import net from 'node:net';
 
 const BLOCK = Buffer.alloc(256 * 1024, 'depot');
@@ -45,6 +46,10 @@ const serve = (socket: net.Socket): void => {
 };
 
 const server = net.createServer({ noDelay: true, allowHalfOpen: true }, serve);
-server.listen({ port: 0, host: process.argv[2] ?? '127.0.0.1', backlog: 4096 }, () => {
-  process.stdout.write(`${JSON.stringify({ port: (server.address() as net.AddressInfo).port })}\n`);
+const host = process.argv[2] ?? '127.0.0.1';
+server.listen({ port: 0, host, backlog: 4096 }, () => {
+  const { port } = server.address() as net.AddressInfo;
+  const udp = dgram.createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  udp.on('message', (data, from) => udp.send(data, from.port, from.address));
+  udp.bind(port, host, () => process.stdout.write(`${JSON.stringify({ port })}\n`));
 });

@@ -1,6 +1,7 @@
 // What the load generator can be told to do, and how each job is done. Every job is bounded in time.
 
 import type net from 'node:net';
+import { flood as floodDatagrams } from './datagrams.ts';
 import { connect, type Target } from './socks-client.ts';
 
 export type Work =
@@ -23,6 +24,8 @@ export type Work =
   | { readonly kind: 'ping'; readonly seconds: number }
   /** Downloads until `stopped`. */
   | { readonly kind: 'flood'; readonly streams: number }
+  /** Datagrams at this pace until `stopped`. */
+  | { readonly kind: 'datagrams'; readonly perSecond: number }
   /** Streams that are set up and then do nothing until `stopped`. */
   | { readonly kind: 'hold'; readonly streams: number };
 
@@ -198,6 +201,16 @@ const flood = async (target: Target, streams: number, hold: Hold): Promise<Figur
 };
 const FLOOD_RAMP_MS = 500;
 
+const datagrams = async (target: Target, perSecond: number, hold: Hold): Promise<Figures> => {
+  const { counts } = await floodDatagrams(target, perSecond);
+  await pause(FLOOD_RAMP_MS);
+  const [started, before] = [performance.now(), counts()];
+  await hold({});
+  const [tookSeconds, after] = [(performance.now() - started) / 1000, counts()];
+  const [sent, back] = [after.sent - before.sent, after.back - before.back];
+  return { datagramsPerSecond: sent / tookSeconds, datagramsBackPercent: (back / sent) * 100 };
+};
+
 /** How many set-ups of a process go on at the same time. */
 const HOLD_CONCURRENCY = 32;
 
@@ -232,6 +245,8 @@ export const runJob = (target: Target, work: Work, hold: Hold): Promise<Figures>
       return ping(target, work.seconds);
     case 'flood':
       return flood(target, work.streams, hold);
+    case 'datagrams':
+      return datagrams(target, work.perSecond, hold);
     case 'hold':
       return holdIdle(target, work.streams, hold);
   }

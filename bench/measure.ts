@@ -118,6 +118,29 @@ const besideFloods = async (
   return { ...figures, besideMbPerSecond: mbPerSecond };
 };
 
+/** Runs `work` by itself and then beside datagrams: what these take from it is the difference. */
+const besideDatagrams = async (
+  perSecond: number,
+  stage: Stage,
+  running: Running,
+  work: () => Promise<Figures>,
+): Promise<Figures> => {
+  const { mbPerSecond: alone = Number.NaN } = await work();
+  await pause(SETTLE_MS);
+  using load = startLoad(stage.place, running.reach(stage.besideApp), { kind: 'datagrams', perSecond });
+  await load.hear();
+  const { mbPerSecond = Number.NaN } = await work();
+  load.say('stop');
+  const { datagramsPerSecond = Number.NaN, datagramsBackPercent = Number.NaN } = await load.hear();
+  return {
+    aloneMbPerSecond: alone,
+    besideDatagramsMbPerSecond: mbPerSecond,
+    leftPercent: (mbPerSecond / alone) * 100,
+    datagramsPerSecond,
+    datagramsBackPercent,
+  };
+};
+
 const memoryOf = ({ processes }: Running): [role: string, kib: number][] =>
   Object.entries(processes).map(([role, child]) => [role, child.pid === undefined ? 0 : residentKib(child.pid)]);
 
@@ -152,13 +175,15 @@ const besideHeld = async (
 /** One measurement of a contestant that runs. */
 export const measure = async (scenario: Scenario, stage: Stage, running: Running): Promise<Figures> => {
   const work = (): Promise<Figures> => doJob(scenario, stage, running);
-  const { floods, holds } = scenario;
+  const { floods, datagrams, holds } = scenario;
   const figures =
     floods !== undefined
       ? await besideFloods(floods, stage, running, work)
-      : holds !== undefined
-        ? await besideHeld(holds, stage, running, work)
-        : await work();
+      : datagrams !== undefined
+        ? await besideDatagrams(datagrams, stage, running, work)
+        : holds !== undefined
+          ? await besideHeld(holds, stage, running, work)
+          : await work();
   await pause(SETTLE_MS);
   return figures;
 };

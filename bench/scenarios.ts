@@ -3,7 +3,7 @@
 import type { Work } from './jobs.ts';
 import type { FarLink } from './place.ts';
 
-export const GROUPS = ['bulk', 'requests', 'ping', 'many', 'start', 'far', 'lossy'] as const;
+export const GROUPS = ['bulk', 'requests', 'ping', 'many', 'start', 'far', 'lossy', 'udp'] as const;
 export type Group = (typeof GROUPS)[number];
 
 export interface Scenario {
@@ -14,6 +14,8 @@ export interface Scenario {
   readonly link?: FarLink;
   /** Bulk downloads that run beside, from a client and an app of their own. */
   readonly floods?: number;
+  /** Datagrams a second that go beside, there and back; the same is measured without them right before. */
+  readonly datagrams?: number;
   /** Idle streams that stand beside. */
   readonly holds?: number;
   /** The contestant is started for this alone, each time. */
@@ -76,6 +78,13 @@ const lossy = (name: string, work: Scenario['work']): Scenario => ({
   mostRounds: 3,
 });
 
+const besideDatagrams = (perSecond: number): Scenario => ({
+  group: 'udp',
+  name: `1 stream down beside ${perSecond} datagrams a second`,
+  work: { kind: 'bulk', direction: 'down', streams: 1, seconds: 0.8 },
+  datagrams: perSecond,
+});
+
 const ONCE = { kind: 'requests', seconds: 1 } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -109,6 +118,9 @@ export const SCENARIOS: readonly Scenario[] = [
   far('8 streams up', farBulk('up', 8)),
   lossy('1 stream down', farBulk('down', 1)),
   { ...lossy('ping beside 8 bulk streams', { kind: 'ping', seconds: 6 }), floods: 8 },
+  besideDatagrams(1000),
+  besideDatagrams(5000),
+  besideDatagrams(20_000),
 ];
 
 /** What only warms up need not be repeated where the link, or a fresh start, decides. */
@@ -117,9 +129,10 @@ export const warmsUp = ({ link, fresh }: Scenario): boolean => link === undefine
 export const roundsOf = ({ mostRounds }: Scenario, wanted: number): number => Math.min(wanted, mostRounds ?? wanted);
 
 /** How long one measurement takes, in seconds; of streams that stand beside, and of starts, as seen on two cores. */
-export const expectedSeconds = ({ work, link, floods, holds, fresh }: Scenario): number =>
+export const expectedSeconds = ({ work, link, floods, datagrams, holds, fresh }: Scenario): number =>
   (work.kind === 'requests' && work.most !== undefined ? 0.2 : work.seconds) +
   (link === undefined ? 0.4 : 0.8) +
   (floods === undefined ? 0 : 1) +
+  (datagrams === undefined ? 0 : 2) +
   (holds === undefined ? 0 : 20) +
   (fresh === undefined ? 0 : 1.5);

@@ -26,6 +26,8 @@ export interface Contestant {
   readonly mark?: true;
   /** It has a link that can be far, and somebody who would use it so. */
   readonly far: boolean;
+  /** It carries UDP, too. */
+  readonly udp?: true;
   /** Takes part where `--only` names nobody. */
   readonly usual: boolean;
   /** Starts it with files of its own in `directory`. `app` is for those that lead to one app only. */

@@ -24,6 +24,7 @@ export const depot: Contestant = {
   needs: [],
   version: [process.execPath, MAIN, '--version'],
   far: true,
+  udp: true,
   usual: true,
   start: async ({ server, local }, directory) => {
     const [port, controlPort] = [await freePort(), await freePort()];

@@ -12,6 +12,7 @@ export const direct: Contestant = {
   needs: [],
   mark: true,
   far: true,
+  udp: true,
   usual: true,
   start: async ({ local }) => ({ reach: ({ port }) => ({ host: local.address, port }), processes: {} }),
 };

@@ -22,6 +22,7 @@ const sections = (results: Results): Readonly<Record<string, readonly string[]>>
   many: groupSection(ofGroups(results, 'many')),
   start: groupSection(ofGroups(results, 'start')),
   far: groupSection(ofGroups(results, 'far', 'lossy')),
+  udp: groupSection(ofGroups(results, 'udp')),
   load: loadSection(ofGroups(results, 'bulk', 'requests')),
 });
 

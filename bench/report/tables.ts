@@ -29,6 +29,11 @@ const COLUMNS: readonly Column[] = [
   { title: 'local, KiB a stream', unit: 'localKibPerStream' },
   { title: 'server, MiB', unit: 'serverMibInAll' },
   { title: 'local, MiB', unit: 'localMibInAll' },
+  { title: 'alone, MB/s', unit: 'aloneMbPerSecond' },
+  { title: 'beside them, MB/s', unit: 'besideDatagramsMbPerSecond' },
+  { title: '% of alone', unit: 'leftPercent' },
+  { title: 'datagrams/s', unit: 'datagramsPerSecond' },
+  { title: '% came back', unit: 'datagramsBackPercent' },
   { title: 'CPU s/GB', unit: 'cpuSecondsPerGb' },
   { title: 'CPU ms/request', unit: 'cpuMsPerRequest' },
 ];
