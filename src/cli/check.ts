@@ -41,6 +41,10 @@ const describe = ({ target, user, local, allowed, reply, steps }: CheckResult): 
 
 export const checkCommand = (): Command =>
   new Command('check')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  depot check nas.depot:9091\n  depot check http://printer.lan/ --local office --user alice',
+    )
     .argument('<target>', 'HOST:PORT as a client would ask for it, such as nas.depot:9091, or a URL')
     .description(
       'Tries a target the way a stream goes, and says of each step how it went and, where it failed, what to change. Ends with 1 where it failed.',
