@@ -26,6 +26,7 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['openssl', 'openssl'],
   ['man', 'man-db'],
   ['python3', 'python3'],
+  ['script', 'bsdutils'],
 ];
 const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']] as const) : ALWAYS;
 /** Debian keeps daemons where an ordinary user's PATH does not look. */

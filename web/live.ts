@@ -137,6 +137,7 @@ const change = (tick: Tick): void => {
   for (const stream of byId.values()) if (tick.at - stream.movedAt > STILL_MS) stream.rateUp = stream.rateDown = 0;
   if (tick.ended !== undefined) ended.value = [...tick.ended.toReversed(), ...ended.value].slice(0, KEPT_ENDED);
   if (tick.failures !== undefined) failures.value = tick.failures;
+  if (tick.role !== undefined) role.value = tick.role;
   changeLocals(tick);
   extendTraffic(Math.floor(tick.at / 1000), tick.up, tick.down);
   if (!gathering) publish();

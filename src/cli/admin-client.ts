@@ -75,6 +75,31 @@ class AdminClient implements Administration {
     return this.#call('DELETE', `/clients/${encodeURIComponent(user)}/${encodeURIComponent(device)}`);
   }
 
+  /** Hands over every event until there are no more, or `signal` ends it; then it rejects. */
+  async follow(signal: AbortSignal, onEvent: (event: string, data: unknown) => void): Promise<void> {
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      const request = http.request({ socketPath: this.#socketPath, path: '/api/v1/events', signal }, resolve);
+      request.on('error', (error) => reject(this.#failureOf(error)));
+      request.end();
+    });
+    let text = '';
+    for await (const piece of response.setEncoding('utf8')) {
+      const blocks = (text + String(piece)).split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        if (event !== '') onEvent(event, JSON.parse(data));
+      }
+    }
+  }
+
+  #failureOf(error: Error): Error {
+    const errno = errnoOf(error);
+    if (NOT_RUNNING.has(errno ?? '')) return new NotRunning();
+    const message = `Cannot speak to ${this.#socketPath}: ${errno ?? error.message}.`;
+    return new DepotError('unusable-home', message, { cause: error });
+  }
+
   /** One request; the server's errors come back as what they were. */
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const [status, text] = await this.#send(method, `/api/v1${path}`, body);
@@ -92,17 +117,7 @@ class AdminClient implements Administration {
         response.on('error', reject);
         response.on('end', () => resolve([response.statusCode ?? 0, Buffer.concat(pieces).toString()]));
       });
-      request.on('error', (error) =>
-        reject(
-          NOT_RUNNING.has(errnoOf(error) ?? '')
-            ? new NotRunning()
-            : new DepotError(
-                'unusable-home',
-                `Cannot speak to ${this.#socketPath}: ${errnoOf(error) ?? error.message}.`,
-                { cause: error },
-              ),
-        ),
-      );
+      request.on('error', (error) => reject(this.#failureOf(error)));
       request.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }

@@ -50,6 +50,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'show what is connected',
     load: async () => (await import('./status.ts')).statusCommand(),
   },
+  top: {
+    summary: 'show what is connected as it happens, and end streams',
+    load: async () => (await import('./top/top.ts')).topCommand(),
+  },
   kick: {
     summary: "end a stream, or a local's session",
     load: async () => (await import('./status.ts')).kickCommand(),

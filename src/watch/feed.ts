@@ -4,7 +4,7 @@
 import type { StreamProgress, StreamSnapshot } from '../net/streams.ts';
 import type { PastStream } from '../store/history.ts';
 import type { FailureReason } from './failures.ts';
-import type { LocalStatus } from './status.ts';
+import type { LocalStatus, RoleStatus } from './status.ts';
 
 /** The most streams that one tick tells the begin, the bytes and the end of. */
 const MOST = { started: 500, counters: 2000, ended: 100 } as const;
@@ -30,6 +30,8 @@ export interface Change {
   readonly locals?: readonly LocalStatus[];
   readonly goneLocals?: readonly string[];
   readonly failures?: readonly FailureReason[];
+  /** What is watched, where it is not as it was: a link that came back, or its round trip. */
+  readonly role?: RoleStatus;
 }
 
 interface Told {
@@ -44,6 +46,7 @@ export interface FeedSources {
   readonly lastSeq: () => number;
   readonly locals: () => readonly LocalStatus[];
   readonly failures: () => readonly FailureReason[];
+  readonly role: () => RoleStatus;
 }
 
 export class Feed {
@@ -54,6 +57,7 @@ export class Feed {
   readonly #gone: number[] = [];
   readonly #locals = new Map<string, string>();
   #failures = '';
+  #role = '';
   #lastStarted = 0;
   #lastEnded = 0;
   /** Where the last tick had no more room for counters. */
@@ -74,6 +78,7 @@ export class Feed {
     this.#locals.clear();
     for (const local of this.#sources.locals()) this.#locals.set(local.name, fingerprintOf(local));
     this.#failures = JSON.stringify(this.#sources.failures());
+    this.#role = JSON.stringify(this.#sources.role());
   }
 
   /** Sees each running stream, once per tick. */
@@ -106,6 +111,7 @@ export class Feed {
       ...nonEmpty('ended', this.#ended()),
       ...this.#changedLocals(),
       ...this.#changedFailures(),
+      ...this.#changedRole(),
     };
   }
 
@@ -151,6 +157,14 @@ export class Feed {
     });
     for (const name of gone) this.#locals.delete(name);
     return { ...nonEmpty('locals', changed), ...nonEmpty('goneLocals', [...gone]) };
+  }
+
+  #changedRole(): Pick<Change, 'role'> {
+    const role = this.#sources.role();
+    const text = JSON.stringify(role);
+    if (text === this.#role) return {};
+    this.#role = text;
+    return { role };
   }
 
   #changedFailures(): Pick<Change, 'failures'> {

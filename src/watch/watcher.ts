@@ -63,6 +63,7 @@ export class Watcher implements Disposable {
       lastSeq: () => this.#recorder.lastSeq,
       locals: options.locals,
       failures: () => this.failures(),
+      role: options.role,
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StreamProgress, StreamSnapshot } from '../../src/net/streams.ts';
 import { Feed } from '../../src/watch/feed.ts';
-import type { LocalStatus } from '../../src/watch/status.ts';
+import type { LocalStatus, RoleStatus } from '../../src/watch/status.ts';
 
 const snapshotOf = (id: number): StreamSnapshot => ({
   id,
@@ -28,7 +28,27 @@ const progressOf = (id: number, bytes: number, isOpen = true): StreamProgress =>
   bytesDown: bytes,
 });
 
-const feedOf = (running: () => readonly number[], locals: () => readonly LocalStatus[] = () => []): Feed => {
+const roleOf = (reconnects: number): RoleStatus => ({
+  role: 'local',
+  version: '1.2.3',
+  pid: 1,
+  startedAt: 0,
+  name: 'nas',
+  server: 'gw.example:8964',
+  connected: true,
+  since: 0,
+  rttMs: 3,
+  reconnects,
+  lastError: null,
+  tunnels: { idle: 4, busy: 0 },
+  rules: [],
+});
+
+const feedOf = (
+  running: () => readonly number[],
+  locals: () => readonly LocalStatus[] = () => [],
+  role: () => RoleStatus = () => roleOf(0),
+): Feed => {
   const feed = new Feed({
     page: (after, limit) =>
       running()
@@ -39,12 +59,26 @@ const feedOf = (running: () => readonly number[], locals: () => readonly LocalSt
     lastSeq: () => 0,
     locals,
     failures: () => [],
+    role,
   });
   feed.restart([], 0);
   return feed;
 };
 
 describe('a tick', () => {
+  it('says what became of the link, once', () => {
+    let reconnects = 0;
+    const feed = feedOf(
+      () => [],
+      () => [],
+      () => roleOf(reconnects),
+    );
+    assert.equal(feed.change(0, 0, 0, 0).role, undefined);
+    reconnects = 1;
+    assert.deepEqual(feed.change(0, 0, 0, 0).role, roleOf(1));
+    assert.equal(feed.change(0, 0, 0, 0).role, undefined);
+  });
+
   it('says that a stream began, opened, moved and ended, each once', () => {
     const running = [1];
     const feed = feedOf(() => running);

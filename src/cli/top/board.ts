@@ -1,0 +1,242 @@
+// What `depot top` knows and shows, as pure functions: events make the board, board and view make lines, keys change
+// the view. Knows no terminal and no clock.
+
+import { formatAddress } from '../../socks/address.ts';
+import type { Change } from '../../watch/feed.ts';
+import type { LocalStatus, RoleStatus, StreamStatus } from '../../watch/status.ts';
+import { duration, size, table } from '../output.ts';
+
+export interface Row extends StreamStatus {
+  /** Bytes per second, both directions together. */
+  readonly rate: number;
+}
+
+export interface Board {
+  readonly role: RoleStatus | undefined;
+  readonly locals: ReadonlyMap<string, LocalStatus>;
+  readonly streams: ReadonlyMap<number, Row>;
+  readonly up: number;
+  readonly down: number;
+  /** Milliseconds since 1970, of the last change. */
+  readonly at: number;
+}
+
+export const EMPTY: Board = { role: undefined, locals: new Map(), streams: new Map(), up: 0, down: 0, at: 0 };
+
+interface Snapshot {
+  readonly role: RoleStatus;
+  readonly locals: readonly LocalStatus[];
+}
+
+/** The board after one event of the API. */
+export const apply = (board: Board, event: string, data: unknown): Board => {
+  switch (event) {
+    case 'snapshot': {
+      const { role, locals } = data as Snapshot;
+      return { ...EMPTY, role, locals: new Map(locals.map((local) => [local.name, local])) };
+    }
+    case 'streams':
+      return { ...board, streams: addTo(board.streams, data as readonly StreamStatus[]) };
+    case 'change':
+      return changed(board, data as Change);
+    default:
+      return board;
+  }
+};
+
+const addTo = (streams: ReadonlyMap<number, Row>, more: readonly StreamStatus[]): Map<number, Row> => {
+  const all = new Map(streams);
+  for (const stream of more) all.set(stream.id, { ...stream, rate: 0 });
+  return all;
+};
+
+const changed = (board: Board, change: Change): Board => {
+  const seconds = Math.max(1, (change.at - board.at) / 1000);
+  const streams = addTo(board.streams, change.started ?? []);
+  const moved = new Map((change.counters ?? []).map(([id, up, down]) => [id, { up, down }]));
+  for (const [id, local] of change.opened ?? []) {
+    const stream = streams.get(id);
+    if (stream !== undefined) streams.set(id, { ...stream, state: 'open', local });
+  }
+  for (const [id, stream] of streams) {
+    const now = moved.get(id);
+    if (now !== undefined) {
+      const rate = Math.max(0, (now.up + now.down - stream.bytesUp - stream.bytesDown) / seconds);
+      streams.set(id, { ...stream, bytesUp: now.up, bytesDown: now.down, rate });
+    } else if (stream.rate > 0) streams.set(id, { ...stream, rate: 0 });
+  }
+  for (const id of change.gone ?? []) streams.delete(id);
+  const locals = new Map(board.locals);
+  for (const local of change.locals ?? []) locals.set(local.name, local);
+  for (const name of change.goneLocals ?? []) locals.delete(name);
+  return { role: change.role ?? board.role, streams, locals, up: change.up, down: change.down, at: change.at };
+};
+
+const SORTS = ['age', 'rate', 'bytes', 'user', 'target'] as const;
+type Sort = (typeof SORTS)[number];
+
+export interface View {
+  readonly sort: Sort;
+  readonly filter: string;
+  /** What keys do: move about, go into the filter, or answer whether to end the stream. */
+  readonly mode: 'list' | 'filter' | 'confirm';
+  /** The stream that is marked; undefined for the first. */
+  readonly selected: number | undefined;
+  /** The last thing that is worth a line: what failed, or that the connection is lost. */
+  readonly notice: string;
+}
+
+export const FIRST_VIEW: View = { sort: 'rate', filter: '', mode: 'list', selected: undefined, notice: '' };
+
+const COMPARE: Readonly<Record<Sort, (a: Row, b: Row) => number>> = {
+  age: (a, b) => a.startedAt - b.startedAt,
+  rate: (a, b) => b.rate - a.rate,
+  bytes: (a, b) => b.bytesUp + b.bytesDown - a.bytesUp - a.bytesDown,
+  user: (a, b) => (a.user ?? '').localeCompare(b.user ?? ''),
+  target: (a, b) => formatAddress(a.target).localeCompare(formatAddress(b.target)),
+};
+
+/** The streams that are shown, in order. */
+export const rowsOf = ({ streams }: Board, { sort, filter }: View): Row[] =>
+  [...streams.values()]
+    .filter(({ user, from, target, local }) =>
+      `${user ?? ''} ${from} ${formatAddress(target)} ${local ?? ''}`.toLowerCase().includes(filter.toLowerCase()),
+    )
+    .sort((a, b) => COMPARE[sort](a, b) || a.id - b.id);
+
+export interface Key {
+  /** As node:readline names it. */
+  readonly name: string | undefined;
+  /** What was typed, where that is a character. */
+  readonly text: string | undefined;
+  readonly ctrl: boolean;
+}
+
+export interface Pressed {
+  readonly view: View;
+  /** What is to be done besides showing. */
+  readonly action?: 'quit' | { readonly end: number };
+}
+
+/** What a key does. */
+export const press = (board: Board, view: View, key: Key): Pressed => {
+  if (key.ctrl && key.name === 'c') return { view, action: 'quit' };
+  switch (view.mode) {
+    case 'filter':
+      return { view: typed(view, key) };
+    case 'confirm':
+      return key.text === 'y' && view.selected !== undefined
+        ? { view: { ...view, mode: 'list' }, action: { end: view.selected } }
+        : { view: { ...view, mode: 'list' } };
+    case 'list':
+      return listed(board, { ...view, notice: '' }, key);
+  }
+};
+
+const typed = (view: View, { name, text, ctrl }: Key): View => {
+  if (name === 'return' || name === 'enter') return { ...view, mode: 'list' };
+  if (name === 'escape') return { ...view, mode: 'list', filter: '' };
+  if (name === 'backspace') return { ...view, filter: view.filter.slice(0, -1) };
+  return text === undefined || ctrl || /\p{Cc}/u.test(text) ? view : { ...view, filter: view.filter + text };
+};
+
+const listed = (board: Board, view: View, { name, text }: Key): Pressed => {
+  const rows = rowsOf(board, view);
+  const index = Math.max(
+    0,
+    rows.findIndex(({ id }) => id === view.selected),
+  );
+  const select = (to: number): Pressed => ({
+    view: { ...view, selected: rows[Math.min(rows.length - 1, Math.max(0, to))]?.id },
+  });
+  if (name === 'up' || text === 'k') return select(index - 1);
+  if (name === 'down' || text === 'j') return select(index + 1);
+  if (text === 'q') return { view, action: 'quit' };
+  if (text === '/') return { view: { ...view, mode: 'filter' } };
+  if (text === 's') {
+    return { view: { ...view, sort: SORTS[(SORTS.indexOf(view.sort) + 1) % SORTS.length] ?? 'rate' } };
+  }
+  const selected = rows[index]?.id;
+  return text === 'x' && selected !== undefined ? { view: { ...view, mode: 'confirm', selected } } : { view };
+};
+
+const heading = ({ role, up, down, streams }: Board, nowMs: number): string[] => {
+  if (role === undefined) return ['connecting'];
+  const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
+  if (role.role === 'server') return [first];
+  const link = `${role.connected ? 'connected' : 'NOT connected'} to ${role.server} as ${role.name}, reconnects ${role.reconnects}${role.lastError === null ? '' : `, last: ${role.lastError}`}`;
+  return [first, link, ...(role.role === 'local' ? [`rules ${role.rules.join('  ')}`] : [])];
+};
+
+const localLines = ({ locals }: Board, nowMs: number): string[] =>
+  locals.size === 0
+    ? []
+    : table(
+        ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'STREAMS'],
+        [...locals.values()].map(({ name, connected, since, lastSeenAt, from, rttMs, streams }) => [
+          name,
+          connected ? 'connected' : 'away',
+          duration(nowMs - (connected ? (since ?? nowMs) : lastSeenAt)),
+          from ?? '-',
+          rttMs === null ? '-' : `${rttMs.toFixed(1)} ms`,
+          String(streams),
+        ]),
+      ).split('\n');
+
+const footer = ({ mode, filter, sort, selected, notice }: View): string => {
+  if (mode === 'confirm') return `End stream ${selected}? y to end it, any other key to leave it`;
+  if (mode === 'filter') return `filter: ${filter}█`;
+  if (notice !== '') return notice;
+  return `q quit  ↑↓ select  x end  s sort (${sort})  / filter${filter === '' ? '' : ` (${filter})`}`;
+};
+
+const INVERSE = '\u001B[7m';
+const PLAIN = '\u001B[0m';
+
+/** Nothing that others named may steer the terminal, and nothing may be wider than it. */
+const fit = (line: string, columns: number): string =>
+  Array.from(line.replaceAll(/\p{Cc}/gu, '?'))
+    .slice(0, columns)
+    .join('');
+
+/** Exactly as many lines as the screen has. */
+export const render = (
+  board: Board,
+  view: View,
+  { columns, rows: height }: { readonly columns: number; readonly rows: number },
+  nowMs: number,
+): string[] => {
+  const locals = localLines(board, nowMs).slice(0, Math.max(2, Math.floor(height / 3)));
+  const above = [...heading(board, nowMs), ...(locals.length === 0 ? [] : ['', ...locals]), ''];
+  const rows = rowsOf(board, view);
+  const index = Math.max(
+    0,
+    rows.findIndex(({ id }) => id === view.selected),
+  );
+  const room = Math.max(1, height - above.length - 2);
+  const first = Math.max(0, Math.min(index - Math.floor(room / 2), rows.length - room));
+  const shown = rows.slice(first, first + room);
+  const [head = '', ...lines] = table(
+    ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE', 'STATE'],
+    shown.map(({ id, user, from, target, local, startedAt, bytesUp, bytesDown, rate, state }) => [
+      String(id),
+      user ?? '-',
+      from,
+      formatAddress(target),
+      local ?? '-',
+      duration(nowMs - startedAt),
+      size(bytesUp),
+      size(bytesDown),
+      `${size(Math.round(rate))}/s`,
+      state,
+    ]),
+  ).split('\n');
+  const body = [...above, head, ...lines].map((line) => fit(line, columns));
+  const marked = above.length + 1 + index - first;
+  if (rows.length > 0 && body[marked] !== undefined) body[marked] = `${INVERSE}${body[marked].padEnd(columns)}${PLAIN}`;
+  const filled = [
+    ...body.slice(0, height - 1),
+    ...Array.from({ length: Math.max(0, height - 1 - body.length) }, () => ''),
+  ];
+  return [...filled, fit(footer(view), columns)];
+};

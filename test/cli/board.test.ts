@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  apply,
+  type Board,
+  EMPTY,
+  FIRST_VIEW,
+  type Key,
+  press,
+  render,
+  rowsOf,
+  type View,
+} from '../../src/cli/top/board.ts';
+
+const NOW_MS = 1_000_000;
+/** Without what marks a row. */
+const plain = (line: string): string => line.replaceAll('\u001B[7m', '').replaceAll('\u001B[0m', '');
+const SIZE = { columns: 100, rows: 20 };
+const stream = (id: number, user: string, host: string): object => ({
+  id,
+  command: 'connect',
+  user,
+  from: '192.0.2.7',
+  target: { host, port: 80 },
+  local: 'nas',
+  startedAt: NOW_MS - id * 1000,
+  state: 'connecting',
+  bytesUp: 0,
+  bytesDown: 0,
+  dropped: 0,
+});
+const role = { role: 'server', version: '1.2.3', startedAt: 0 };
+const local = { name: 'nas', connected: true, since: 0, lastSeenAt: NOW_MS, from: '192.0.2.1', rttMs: 3, streams: 2 };
+
+const BOARD: Board = (
+  [
+    ['snapshot', { role, locals: [local] }],
+    ['streams', [stream(1, 'alice', 'a.nas.depot'), stream(2, 'bob', 'b.nas.depot')]],
+  ] as const
+).reduce((board, [event, data]) => apply(board, event, data), EMPTY);
+
+const key = (text: string, name: string = text): Key => ({ text, name, ctrl: false });
+const after = (keys: readonly Key[], view: View = FIRST_VIEW): View =>
+  keys.reduce((last, one) => press(BOARD, last, one).view, view);
+
+describe('the board of depot top', () => {
+  it('follows streams as they begin, move and end', () => {
+    const later = apply(BOARD, 'change', {
+      at: 2000,
+      up: 5,
+      down: 7,
+      running: 2,
+      started: [stream(3, 'carol', 'c')],
+      opened: [[1, 'nas']],
+      counters: [[1, 1000, 3000]],
+      gone: [2],
+    });
+    assert.deepEqual([...later.streams.keys()], [1, 3]);
+    assert.deepEqual([later.streams.get(1)?.state, later.streams.get(1)?.rate], ['open', 2000]);
+    const still = apply(later, 'change', { at: 3000, up: 0, down: 0, running: 2 });
+    assert.equal(still.streams.get(1)?.rate, 0);
+  });
+
+  it('fills the screen exactly, whatever its size, and never goes beyond', () => {
+    for (const rows of [1, 3, 6, 20, 60]) {
+      for (const columns of [1, 20, 200]) {
+        const lines = render(BOARD, FIRST_VIEW, { columns, rows }, NOW_MS);
+        assert.equal(lines.length, rows, `${columns}x${rows}`);
+        for (const line of lines) assert.ok(plain(line).length <= columns, line);
+      }
+    }
+  });
+
+  it('shows nothing that could steer the terminal', () => {
+    const board = apply(BOARD, 'streams', [stream(9, '\u001B[2Jmallory', 'x\u0007')]);
+    assert.doesNotMatch(render(board, FIRST_VIEW, SIZE, NOW_MS).map(plain).join(''), /\p{Cc}/u);
+  });
+
+  it('sorts by what s comes to, and shows what fits the filter', () => {
+    const ids = (view: View): number[] => rowsOf(BOARD, view).map(({ id }) => id);
+    assert.deepEqual(ids({ ...FIRST_VIEW, sort: 'age' }), [2, 1]);
+    assert.deepEqual(ids({ ...FIRST_VIEW, sort: 'user' }), [1, 2]);
+    assert.equal(after([key('s'), key('s')]).sort, 'user');
+    const filtered = after([key('/'), key('B'), key('o'), key('x'), key('', 'backspace'), key('\r', 'return')]);
+    assert.deepEqual([filtered.filter, filtered.mode, ids(filtered)], ['Bo', 'list', [2]]);
+    assert.equal(after([key('/'), key('q'), key('\u001B', 'escape')]).filter, '');
+  });
+
+  it('ends the marked stream only when y says so', () => {
+    const marked = after([key('', 'down'), key('x')], { ...FIRST_VIEW, sort: 'user' });
+    assert.deepEqual([marked.mode, marked.selected], ['confirm', 2]);
+    assert.match(render(BOARD, marked, SIZE, NOW_MS).at(-1) ?? '', /End stream 2\?/);
+    assert.deepEqual(press(BOARD, marked, key('y')).action, { end: 2 });
+    assert.equal(press(BOARD, marked, key('n')).action, undefined);
+    assert.equal(press(EMPTY, FIRST_VIEW, key('x')).view.mode, 'list');
+  });
+});
