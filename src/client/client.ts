@@ -14,7 +14,7 @@ import { type Log, logOf, type LogOption } from '../log.ts';
 import { type Resolve, resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
-import { drain, logStreamEnd } from '../net/stream-log.ts';
+import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Uplink } from '../uplink/uplink.ts';
@@ -109,6 +109,7 @@ export class DepotClient implements AsyncDisposable {
       locals: () => [],
       userOf: (name) => name ?? '',
       history: undefined,
+      onLasting: (stream) => logStreamStart(this.#log, stream),
       log: this.#log,
     });
     this.#door = new Door({

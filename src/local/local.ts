@@ -10,7 +10,7 @@ import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption } from '../log.ts';
 import { type Resolve, resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
-import { drain, logStreamEnd } from '../net/stream-log.ts';
+import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Uplink } from '../uplink/uplink.ts';
@@ -105,6 +105,7 @@ export class DepotLocal implements AsyncDisposable {
       locals: () => [],
       userOf: (name) => name ?? '',
       history: undefined,
+      onLasting: (stream) => logStreamStart(this.#log, stream),
       log: this.#log,
     });
     this.#uplink = new Uplink({

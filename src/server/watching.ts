@@ -2,6 +2,7 @@
 
 import type { Log } from '../log.ts';
 import { messageOf } from '../errors.ts';
+import { logStreamStart } from '../net/stream-log.ts';
 import type { Streams } from '../net/streams.ts';
 import { HistoryStore } from '../store/history.ts';
 import type { RoleStatus } from '../watch/status.ts';
@@ -40,5 +41,6 @@ export const createWatcher = (
     locals: () => statusOfLocals(store, registry, streams),
     userOf: (name) => (name === undefined ? ANONYMOUS : splitUser(name).user),
     history: openHistory(home.historyFile, log),
+    onLasting: (stream) => logStreamStart(log, stream),
     log,
   });

@@ -30,6 +30,8 @@ export interface WatcherOptions {
   readonly userOf: (name: string | undefined) => string;
   /** Undefined where what was is remembered in memory only. */
   readonly history: HistoryStore | undefined;
+  /** Called once for each stream that has run for a second or two, from the timer and not from the data path. */
+  readonly onLasting: (stream: StreamSnapshot) => void;
   readonly log: Log;
 }
 
@@ -47,6 +49,9 @@ export class Watcher implements Disposable {
   #ticks = 0;
   #lastTickMs = performance.now();
   #lastId = 0;
+  /** The newest stream that had begun by the last tick, and the newest that `onLasting` was asked about. */
+  #lastIdBefore = 0;
+  #lastLasting = 0;
   /** Moved by streams that ended since the last tick. */
   #up = 0;
   #down = 0;
@@ -206,6 +211,7 @@ export class Watcher implements Disposable {
     this.#lastTickMs = performance.now();
     this.#ticks += 1;
     const { up, down } = this.#collect(nowMs);
+    this.#tellLasting();
     const roundTrips = this.#roundTrips.sample(this.#ticks, this.#options.locals);
     if (this.#ticks % WRITE_EVERY_TICKS === 0) this.#write();
     if (this.#subscribers.size === 0) return;
@@ -213,6 +219,15 @@ export class Watcher implements Disposable {
     const news = Object.keys(change).length > QUIET || up + down > 0 || this.#busy || roundTrips !== undefined;
     this.#busy = up + down > 0;
     this.#subscribers.tick(news ? encodeEvent('change', { ...change, roundTrips }) : undefined);
+  }
+
+  /** What finds no room in this tick comes with the next one. */
+  #tellLasting(): void {
+    const page = this.#options.streams.page(this.#lastLasting, PAGE);
+    const lasting = page.filter(({ id }) => id <= this.#lastIdBefore);
+    for (const stream of lasting) this.#options.onLasting(stream);
+    this.#lastLasting = lasting.length < PAGE ? this.#lastIdBefore : (lasting.at(-1)?.id ?? 0);
+    this.#lastIdBefore = this.#lastId;
   }
 
   #collect(nowMs: number): { readonly up: number; readonly down: number } {
