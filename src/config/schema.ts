@@ -115,6 +115,16 @@ export const ServerConfig = z.strictObject({
   ...entry,
   openMs: milliseconds('how long a local may take to answer a request; longer than its own dialMs', 30_000),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
+  webhookUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('where to POST a notice when a local went away or came back; best in the file, where nobody reads along'),
+  webhookSecretFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('file with the secret that notices are signed with (HMAC-SHA256)'),
+  webhookAfterMs: milliseconds('how long a local has to be away before anybody is told', 30_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
   rules: z
     .array(z.string().min(1))

@@ -3,35 +3,45 @@
 import { type DepotError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
+import type { Notices } from '../watch/notices.ts';
 import type { Session } from './session.ts';
 
 export interface PresenceOptions {
   readonly store: Pick<Store, 'touchLocal'>;
   readonly log: Log;
+  /** Undefined where nobody is to be told. */
+  readonly notices: Notices | undefined;
   readonly onUp: (local: { readonly name: string; readonly from: string }) => void;
   readonly onDown: (local: { readonly name: string; readonly error: DepotError }) => void;
 }
 
-export class Presence {
+export class Presence implements Disposable {
   readonly #options: PresenceOptions;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
   }
 
-  readonly up = ({ peer: { name, from, software, platform } }: Session): void => {
-    const { log, onUp } = this.#options;
+  readonly onUp = ({ peer: { name, from, software, platform } }: Session): void => {
+    const { log, notices, onUp } = this.#options;
     this.#seen(name);
     log.info({ event: 'local-up', local: name, from, software, platform }, `local ${name} connected from ${from}`);
+    notices?.up(name, from);
     onUp({ name, from });
   };
 
-  readonly down = ({ peer: { name } }: Session, error: DepotError): void => {
-    const { log, onDown } = this.#options;
+  readonly onDown = ({ peer: { name } }: Session, error: DepotError): void => {
+    const { log, notices, onDown } = this.#options;
     this.#seen(name);
     log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
+    notices?.down(name, error.message);
     onDown({ name, error });
   };
+
+  /** What follows is our own end, and no news of any local. */
+  [Symbol.dispose](): void {
+    this.#options.notices?.[Symbol.dispose]();
+  }
 
   /** A disk that is full must not cost a session. */
   #seen(name: string): void {

@@ -30,6 +30,7 @@ import { Joining } from './joining.ts';
 import { LinkDoor } from './link-door.ts';
 import { Penalties } from './penalties.ts';
 import { openPorts, type Ports } from './ports.ts';
+import { createNotices } from './noticing.ts';
 import { Presence } from './presence.ts';
 import { Registry } from './registry.ts';
 import { splitUser } from './router.ts';
@@ -72,6 +73,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #clients: Clients;
   readonly #gate: Gate;
   readonly #checker: Checker;
+  readonly #presence: Presence;
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
@@ -90,7 +92,8 @@ export class DepotServer implements AsyncDisposable {
     this.#log = log;
     // First, for it is all that can fail here, and whatever is made before it would have to be ended.
     this.#certificate = certificateOf(state, log);
-    const presence = new Presence({
+    this.#presence = new Presence({
+      notices: createNotices(config, log),
       store,
       log,
       onUp: (local) => {
@@ -99,7 +102,7 @@ export class DepotServer implements AsyncDisposable {
       },
       onDown: (local) => this.events.emit('localDown', local),
     });
-    this.#registry = new Registry({ onUp: presence.up, onDown: presence.down });
+    this.#registry = new Registry(this.#presence);
     this.#gate = new Gate({
       store,
       registry: this.#registry,
@@ -345,6 +348,7 @@ export class DepotServer implements AsyncDisposable {
     for (const port of this.#published) port.close();
     this.#clients.drain();
     if (mayEnd) await drain(this.#streams, this.#state.config.drainMs, this.#log);
+    this.#presence[Symbol.dispose]();
     await this.#endAll();
     this.#gate.close();
     this.#door.close();
