@@ -3,6 +3,7 @@
 import { effect, signal } from '@preact/signals';
 import { type FunctionComponent, render } from 'preact';
 import { call, whenLoggedOut } from './api.ts';
+import { Check } from './check.tsx';
 import { connection, failures, follow, locals, loggedOut, running, session } from './live.ts';
 import { Locals } from './locals.tsx';
 import { Login } from './login.tsx';
@@ -16,6 +17,7 @@ const PAGES: readonly { readonly path: string; readonly title: string; readonly 
   { path: 'locals', title: 'Locals', page: Locals },
   { path: 'streams', title: 'Streams', page: StreamsPage },
   { path: 'users', title: 'Users', page: Users },
+  { path: 'check', title: 'Check', page: Check },
   { path: 'setup', title: 'Set-up', page: Setup },
 ];
 

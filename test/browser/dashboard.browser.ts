@@ -78,6 +78,18 @@ describe('the dashboard', { concurrency: false }, () => {
     await context.close();
   });
 
+  it('checks a target, and says what to change', async () => {
+    await show('Check');
+    await page.getByLabel('Target').fill(`home.depot:${await App.closedPort()}`);
+    await page.getByLabel('User').fill(depot.login.user);
+    await page.getByRole('button', { name: 'Check' }).click();
+    await page.getByText('cannot be reached (REP 5)').waitFor();
+    await page.getByText('start the app').waitFor();
+    const row = page.getByRole('row').filter({ hasText: 'Dial' });
+    assert.match((await row.textContent()) ?? '', /failed.*ms.*ECONNREFUSED/);
+    assert.deepEqual(await violationsOf(page), []);
+  });
+
   it('shows a download as it runs, and ends it: curl fails', async () => {
     await show('Streams');
     const target = `home.depot:${app.port}`;
@@ -195,7 +207,7 @@ describe('the dashboard', { concurrency: false }, () => {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize(viewport);
         const wire = await open('home.depot');
-        for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Set-up']) {
+        for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Check', 'Set-up']) {
           await show(name);
           await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
           assert.deepEqual(await violationsOf(page), [], name);
