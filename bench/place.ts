@@ -88,12 +88,22 @@ export const settleLoopback = (): boolean => {
 export const canGoFar = (): boolean =>
   process.env['DEPOT_BENCH_PRIVATE'] === '1' && spawnSync('gcc', ['--version']).status === 0;
 
-/** Server and local in namespaces of their own with such a link between them; clients live beside the server. */
-export const farApart = async (link: FarLink, directory: string): Promise<Place> => {
+/**
+ * Server and local in namespaces of their own with such a link between them; clients live beside the server.
+ * With `serverIsHere` the server's namespace is that of this process.
+ */
+export const farApart = async (
+  link: FarLink,
+  directory: string,
+  { serverIsHere = false }: { readonly serverIsHere?: boolean } = {},
+): Promise<Place> => {
   const program = path.join(directory, 'wan');
   mkdirSync(directory, { recursive: true });
   must('gcc', ['-O2', '-o', program, path.join(import.meta.dirname, 'wan', 'wan.c')]);
-  for (const name of NAMES) makeNamespace(name);
+  for (const name of NAMES) {
+    if (name === 'server' && serverIsHere) must('ip', ['netns', 'attach', name, String(process.pid)]);
+    else makeNamespace(name);
+  }
   const { roundTripMs, lossPercent, megabitPerSecond, queueMs } = link;
   const args = [...NAMES, roundTripMs / 2, lossPercent, megabitPerSecond, queueMs].map(String);
   const wan = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
