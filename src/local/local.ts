@@ -99,15 +99,6 @@ export class DepotLocal implements AsyncDisposable {
         onEnd: (stream) => this.#streamEnd(stream),
       },
     );
-    this.watcher = new Watcher({
-      streams: this.#streams,
-      role: () => this.#role(),
-      locals: () => [],
-      userOf: (name) => name ?? '',
-      history: undefined,
-      onLasting: (stream) => logStreamStart(this.#log, stream),
-      log: this.#log,
-    });
     this.#uplink = new Uplink({
       role: 'local',
       introduction: { purpose: 'control' },
@@ -125,6 +116,16 @@ export class DepotLocal implements AsyncDisposable {
       log: this.#log,
       onConnected: (connected) => this.events.emit('connected', connected),
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
+    });
+    // Last, for it ticks from now on, and whatever is wrong with a link has been said by then.
+    this.watcher = new Watcher({
+      streams: this.#streams,
+      role: () => this.#role(),
+      locals: () => [],
+      userOf: (name) => name ?? '',
+      history: undefined,
+      onLasting: (stream) => logStreamStart(this.#log, stream),
+      log: this.#log,
     });
   }
 
