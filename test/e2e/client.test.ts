@@ -210,7 +210,7 @@ describe('a client is cut off at once', () => {
 test('a client finds back to a server that was started again, with its key alone', async () => {
   using homes = tempDir();
   const [serverHome, clientHome] = [path.join(homes.path, 's'), path.join(homes.path, 'c')];
-  const first = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort: 0 });
+  const first = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
   const { controlPort } = first.address;
   const { link } = await first.administration.inviteClient('owner');
   await using client = await createClient({ home: clientHome, port: 0, link });
@@ -218,7 +218,7 @@ test('a client finds back to a server that was started again, with its key alone
   await first.stop();
   assert.equal(await replyOf(client, 'home.depot', 80), 1);
   const back = once(client.events, 'connected');
-  await using server = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort });
+  await using server = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort, webPort: 0 });
   await back;
   assert.equal(server.status().clients[0]?.connected, true);
   await using local = await createLocal({

@@ -275,7 +275,7 @@ test('the own certificate stays the same while key and host do, and is no CA', a
   using directory = tempDir();
   const read = (): string => readFileSync(path.join(directory.path, 'certificate.pem'), 'utf8');
   const start = async (advertise?: string): Promise<void> => {
-    const settings = { home: directory.path, host: LOOPBACK, socksPort: 0, controlPort: 0 };
+    const settings = { home: directory.path, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 };
     await using _ = await createServer(advertise === undefined ? settings : { ...settings, advertise });
   };
   await start();

@@ -118,7 +118,7 @@ describe('a group', () => {
     using home = tempDir();
     const start = (groups: object) => {
       writeFileSync(path.join(home.path, 'config.json'), JSON.stringify({ groups }));
-      return createServer({ home: home.path, host: LOOPBACK, socksPort: 0, controlPort: 0 });
+      return createServer({ home: home.path, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
     };
     {
       await using server = await start({});

@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type net from 'node:net';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { DepotLocal, StreamEnd } from '../../src/index.ts';
 import type { UserLimits } from '../../src/rules/limits.ts';
@@ -207,7 +209,10 @@ test('what a user has used outlives kill -9, up to the last seconds', async () =
   const socket = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
   socket.end(Buffer.alloc(100_000));
   assert.equal((await collect(socket)).length, 100_000);
-  while ((await shown()).usedBytes < 200_000);
+  // What the running server shows, it may not have written yet.
+  using written = new DatabaseSync(path.join(serverHome.path, 'depot.db'), { readOnly: true });
+  const bytesWritten = written.prepare('SELECT sum(bytes) AS bytes FROM usage');
+  while (Number(bytesWritten.get()?.['bytes']) < 200_000) await new Promise((resolve) => setTimeout(resolve, 20));
   await server.stop('SIGKILL');
   assert.deepEqual(await shown().then(({ usedBytes, rateBytes }) => [usedBytes, rateBytes]), [200_000, 10_000_000]);
   await using again = await startServer(

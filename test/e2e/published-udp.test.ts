@@ -211,6 +211,7 @@ test('a UDP port that is taken, or open to others, is refused with what to do', 
   using home = tempDir();
   const start = (publish: object): Promise<unknown> =>
     createServer({
+      webPort: 0,
       home: home.path,
       host: LOOPBACK,
       socksPort: 0,

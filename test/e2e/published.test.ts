@@ -109,6 +109,7 @@ describe('a published port that would be open to others', () => {
     using home = tempDir();
     const start = (publish: object): Promise<unknown> =>
       createServer({
+        webPort: 0,
         home: home.path,
         host: '0.0.0.0',
         socksHost: LOOPBACK,
@@ -130,6 +131,7 @@ describe('a published port that would be open to others', () => {
     using home = tempDir();
     const free = await App.closedPort();
     const started = createServer({
+      webPort: 0,
       home: home.path,
       host: LOOPBACK,
       socksPort: 0,
