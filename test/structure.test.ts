@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'net': ['errors.ts', 'socks', 'link', 'log.ts'],
   'entry': ['errors.ts', 'socks', 'link', 'log.ts', 'net', 'rules'],
   'store': ['errors.ts', 'rules'],
-  'config': ['errors.ts', 'socks', 'link', 'rules'],
+  'config': ['errors.ts', 'log.ts', 'socks', 'link', 'rules'],
   'watch': ['errors.ts', 'log.ts', 'net', 'store', 'rules'],
   'server': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'store', 'config', 'watch', 'rules'],
   'uplink': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch'],

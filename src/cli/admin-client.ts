@@ -2,6 +2,7 @@
 
 import http from 'node:http';
 import { Home } from '../config/home.ts';
+import type { Reloaded } from '../config/reloading.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
@@ -28,6 +29,9 @@ class AdminClient implements Administration {
   }
   kick(id: string): Promise<void> {
     return this.#call('DELETE', `/sessions/${encodeURIComponent(id)}`);
+  }
+  reload(): Promise<Reloaded> {
+    return this.#call('POST', '/reload');
   }
   invite(name: string): Promise<Invitation> {
     return this.#call('POST', '/invitations', { name });

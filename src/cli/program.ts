@@ -58,6 +58,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "end a stream, or a local's session",
     load: async () => (await import('./status.ts')).kickCommand(),
   },
+  reload: {
+    summary: 'read the configuration again; a bad one changes nothing',
+    load: async () => (await import('./reload.ts')).reloadCommand(),
+  },
   doctor: {
     summary: 'look at what can be wrong on this machine, and how to mend it',
     load: async () => (await import('./doctor.ts')).doctorCommand(),

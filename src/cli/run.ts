@@ -1,10 +1,12 @@
-// Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once.
+// Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once; SIGHUP reads the configuration again.
 
 import { flushCompileCache } from 'node:module';
 import type { DepotError } from '../errors.ts';
 
 interface Stoppable {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
+  /** Left out where there is no configuration to read again. Throws what is wrong; the role has logged it. */
+  reload?(): unknown;
 }
 
 const INTERRUPTED = 130;
@@ -38,6 +40,13 @@ export const untilSignal = (role: Stoppable): Promise<number> =>
       stopped.then(() => resolve(code), reject);
     };
     process.on('SIGTERM', () => end(!ending));
+    process.on('SIGHUP', () => {
+      try {
+        role.reload?.();
+      } catch {
+        // It is in the log, and a signal has no answer.
+      }
+    });
     process.on('SIGINT', () => {
       code = INTERRUPTED;
       end(false);

@@ -4,13 +4,14 @@
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
 import { Home } from '../config/home.ts';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigSources, loadConfig } from '../config/load.ts';
+import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf, type LogOption } from '../log.ts';
+import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
 import { type Resolve, resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
@@ -57,6 +58,7 @@ export class DepotClient implements AsyncDisposable {
   readonly watcher: Watcher;
 
   readonly #config: ClientConfig;
+  readonly #reloading: Reloading<typeof ClientConfig>;
   readonly #log: Log;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
@@ -70,6 +72,7 @@ export class DepotClient implements AsyncDisposable {
   private constructor(
     home: Home,
     config: ClientConfig,
+    sources: ConfigSources,
     { link, log, resolve = resolveHost }: Pick<ClientOptions, 'link' | 'log' | 'resolve'>,
   ) {
     this.#config = config;
@@ -124,6 +127,15 @@ export class DepotClient implements AsyncDisposable {
       forThisMachine: true,
       onTurnedAway: this.#turnedAway,
     });
+    // Last, for what fails before would leave it watching.
+    this.#reloading = new Reloading({
+      schema: ClientConfig,
+      sources,
+      config,
+      live: ['logLevel', 'drainMs'],
+      prepare: (next) => () => setLevel(log, this.#log, next.logLevel),
+      log: this.#log,
+    });
   }
 
   /**
@@ -142,9 +154,10 @@ export class DepotClient implements AsyncDisposable {
     const home = Home.open(directory);
     home.requireRole('client');
     const file = configFile ?? home.configFile;
-    const config = loadConfig(ClientConfig, { flags, env, file, required: configFile !== undefined });
+    const sources = { flags, env, file, required: configFile !== undefined };
+    const config = loadConfig(ClientConfig, sources);
     requireLoopback(config.host);
-    const client = new DepotClient(home, config, { link, ...(log && { log }), ...(resolve && { resolve }) });
+    const client = new DepotClient(home, config, sources, { link, ...(log && { log }), ...(resolve && { resolve }) });
     try {
       await client.#listen(home);
       return client;
@@ -207,6 +220,11 @@ export class DepotClient implements AsyncDisposable {
     };
   }
 
+  /** Reads the configuration again. Throws `invalid-config`, nothing changed then. */
+  reload(): Reloaded {
+    return this.#reloading.reload();
+  }
+
   /** Ends a stream by its number. Throws `not-found`. */
   kick(id: string): void {
     if (this.#streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
@@ -221,11 +239,12 @@ export class DepotClient implements AsyncDisposable {
     this.#listener?.close();
     for (const port of this.#published) port.close();
     this.#door.close();
-    if (mayEnd) await drain(this.#streams, this.#config.drainMs, this.#log);
+    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
     const error = new DepotError('stopped', 'this client was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
+    this.#reloading.close();
     this.#admin?.close();
     await this.#uplink.stop(error);
   }

@@ -27,6 +27,8 @@ interface Destination {
   freshUntilMs: number;
   usedAtMs: number;
   readonly waiting: Uint8Array[];
+  readonly host: string;
+  readonly port: number;
 }
 
 /** How long a name and a verdict count. */
@@ -55,7 +57,7 @@ class AppDatagrams implements DatagramEndpoint {
   send(data: Uint8Array, address: Address): void {
     const key = formatAddress(address);
     const nowMs = performance.now();
-    const destination = this.#destinations.get(key) ?? this.#newDestination(nowMs);
+    const destination = this.#destinations.get(key) ?? this.#newDestination(address, nowMs);
     if (destination === undefined || this.#over) {
       this.#drop();
       return;
@@ -83,13 +85,13 @@ class AppDatagrams implements DatagramEndpoint {
   }
 
   /** Undefined where there are too many that are still in use. */
-  #newDestination(nowMs: number): Destination | undefined {
+  #newDestination({ host, port }: Address, nowMs: number): Destination | undefined {
     if (this.#destinations.size >= this.#options.udpDestinationsMax) {
       const [oldest] = this.#destinations;
       if (oldest === undefined || oldest[1].usedAtMs > nowMs - QUIET_MS) return undefined;
       this.#destinations.delete(oldest[0]);
     }
-    return { addresses: undefined, freshUntilMs: 0, usedAtMs: nowMs, waiting: [] };
+    return { addresses: undefined, freshUntilMs: 0, usedAtMs: nowMs, waiting: [], host, port };
   }
 
   /** Resolves the name, asks the rules, and sends what has waited for that. */
@@ -108,7 +110,7 @@ class AppDatagrams implements DatagramEndpoint {
   }
 
   #transmit(data: Uint8Array, destination: Destination, port: number): void {
-    const [host, ...others] = destination.addresses ?? [];
+    const [host, ...others] = this.#allowed(destination);
     if (host === undefined || this.#over) {
       this.#drop();
       return;
@@ -119,6 +121,11 @@ class AppDatagrams implements DatagramEndpoint {
       if (others.length > 0 && destination.addresses?.[0] === host) destination.addresses = others;
     };
     if (!this.#socketFor(host).send(Uint8Array.from(data), { host, port }, failed)) this.#drop();
+  }
+
+  /** What was found is asked about every time, for the rules may have been replaced since. */
+  #allowed({ addresses = [], host, port }: Destination): readonly string[] {
+    return addresses.filter((address) => this.#options.rules.check(host, address, port).allowed);
   }
 
   #socketFor(host: string): UdpSocket {
@@ -136,7 +143,9 @@ class AppDatagrams implements DatagramEndpoint {
 
   /** From an address that the client has sent to, on whichever port: TFTP and others answer from a new one. */
   #answered(data: Uint8Array, source: Address): void {
-    const isAsked = this.#destinations.values().some(({ addresses }) => addresses?.[0] === source.host);
+    const isAsked = this.#destinations
+      .values()
+      .some((one) => one.addresses?.[0] === source.host && this.#allowed(one).includes(source.host));
     if (isAsked && this.#sink !== undefined) this.#sink.send(data, source);
     else this.#drop();
   }

@@ -8,6 +8,7 @@ import { deadline, orAborted, type Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import { canonicalHost, formatAddress } from '../socks/address.ts';
+import type { Verdict } from '../rules/rule.ts';
 import type { Rules } from './rules.ts';
 
 export interface BinderOptions {
@@ -20,6 +21,10 @@ export interface BinderOptions {
 
 /** A client that does not say who will connect; and an address of its family that is far away, to find ours. */
 const ANYBODY: Readonly<Record<string, string>> = { '0.0.0.0': '192.0.2.1', '::': '2001:db8::1' };
+
+/** May what has connected stay? Where the client did not say who will connect, everybody is what was asked about. */
+export const mayStayBound = (rules: Rules, host: string, app: string): Verdict =>
+  rules.checkBind(host, host in ANYBODY ? host : app);
 
 export const createBinder =
   ({ rules, resolve, share, bindMs }: BinderOptions): Connector =>
@@ -51,7 +56,7 @@ export const createBinder =
       );
       const { remoteAddress = '', remotePort = 0 } = socket;
       const bound = { host: canonicalHost(remoteAddress), port: remotePort };
-      return { kind: 'stream', bound, stream: SocketEndpoint.accept(socket, share) };
+      return { kind: 'stream', bound, app: bound, stream: SocketEndpoint.accept(socket, share) };
     } finally {
       limit.clear();
     }

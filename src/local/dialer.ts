@@ -43,8 +43,16 @@ export const createDialer =
         () => dial(addresses, port, { signal: limit.signal, open }),
         ({ socket }) => `${formatAddress({ host: canonicalHost(socket.remoteAddress ?? ''), port })} answered`,
       );
-      const { localAddress = '0.0.0.0', localPort = 0 } = stream.socket;
-      return { kind: 'stream', bound: { host: canonicalHost(localAddress), port: localPort }, stream };
+      const { localAddress = '0.0.0.0', localPort = 0, remoteAddress = '' } = stream.socket;
+      const app = { host: canonicalHost(remoteAddress), port };
+      // They may have been replaced while we dialed.
+      const { allowed: isAllowed, reason } = rules.check(host, app.host, port);
+      if (!isAllowed) {
+        const error = new DepotError('not-allowed', reason);
+        stream.reset(error);
+        throw error;
+      }
+      return { kind: 'stream', bound: { host: canonicalHost(localAddress), port: localPort }, app, stream };
     } finally {
       limit.clear();
     }

@@ -3,11 +3,12 @@
 import { EventEmitter } from 'node:events';
 import { Home } from '../config/home.ts';
 import { loadConfig } from '../config/load.ts';
+import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { LocalConfig } from '../config/schema.ts';
 import { DepotError } from '../errors.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf, type LogOption } from '../log.ts';
+import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
 import { type Resolve, resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
@@ -18,6 +19,7 @@ import { VERSION } from '../version.ts';
 import { AdminSocket } from '../watch/admin-socket.ts';
 import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
 import { Watcher } from '../watch/watcher.ts';
+import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
 import { Rules } from './rules.ts';
 
@@ -53,7 +55,7 @@ export class DepotLocal implements AsyncDisposable {
   /** What goes on, and what went on since the start. */
   readonly watcher: Watcher;
 
-  readonly #config: LocalConfig;
+  readonly #reloading: Reloading<typeof LocalConfig>;
   readonly #log: Log;
   readonly #rules: Rules;
   readonly #streams: Streams;
@@ -66,14 +68,9 @@ export class DepotLocal implements AsyncDisposable {
     home: Home,
     { link, configFile, env = {}, home: _home, log, resolve = resolveHost, ...flags }: LocalOptions,
   ) {
-    const config = loadConfig(LocalConfig, {
-      flags,
-      env,
-      file: configFile ?? home.configFile,
-      required: configFile !== undefined,
-    });
+    const sources = { flags, env, file: configFile ?? home.configFile, required: configFile !== undefined };
+    const config = loadConfig(LocalConfig, sources);
     const share = new FairShare();
-    this.#config = config;
     this.#log = logOf(log, config.logLevel);
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
@@ -117,7 +114,7 @@ export class DepotLocal implements AsyncDisposable {
       onConnected: (connected) => this.events.emit('connected', connected),
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
-    // Last, for it ticks from now on, and whatever is wrong with a link has been said by then.
+    // These last, for they watch from now on, and whatever is wrong with a link has been said by then.
     this.watcher = new Watcher({
       streams: this.#streams,
       role: () => this.#role(),
@@ -125,6 +122,20 @@ export class DepotLocal implements AsyncDisposable {
       userOf: (name) => name ?? '',
       history: undefined,
       onLasting: (stream) => logStreamStart(this.#log, stream),
+      log: this.#log,
+    });
+    this.#reloading = new Reloading({
+      schema: LocalConfig,
+      sources,
+      config,
+      live: ['allow', 'logLevel', 'drainMs'],
+      prepare: (next) => {
+        const rules = new Rules(next.allow);
+        return () => {
+          setLevel(log, this.#log, next.logLevel);
+          this.#use(rules);
+        };
+      },
       log: this.#log,
     });
   }
@@ -166,6 +177,13 @@ export class DepotLocal implements AsyncDisposable {
     };
   }
 
+  /**
+   * Reads the configuration again. Streams that the new rules forbid end. Throws `invalid-config`, nothing changed then.
+   */
+  reload(): Reloaded {
+    return this.#reloading.reload();
+  }
+
   /** Ends a stream by its number. Throws `not-found`. */
   kick(id: string): void {
     if (this.#streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
@@ -178,17 +196,28 @@ export class DepotLocal implements AsyncDisposable {
    */
   async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#draining = true;
-    if (mayEnd) await drain(this.#streams, this.#config.drainMs, this.#log);
+    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
     const error = new DepotError('stopped', 'this local was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
+    this.#reloading.close();
     this.#admin?.close();
     await this.#uplink.stop(error);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
+  }
+
+  #use(rules: Rules): void {
+    this.#rules.replaceBy(rules);
+    for (const { id, command, target, app } of this.#streams.snapshots()) {
+      if (app === undefined) continue;
+      const { allowed, reason } =
+        command === 'bind' ? mayStayBound(rules, target.host, app.host) : rules.check(target.host, app.host, app.port);
+      if (!allowed) this.#streams.end(id, new DepotError('not-allowed', reason));
+    }
   }
 
   #accept({ command, destination, user, from, addressRules }: Open, incoming: IncomingStream): Promise<void> {

@@ -49,8 +49,8 @@ const covers = ({ host }: Rule, name: string, address: string): boolean => {
 const BIND = 'bind:';
 
 export class Rules {
-  readonly #rules: readonly Rule[];
-  readonly #bindRules: readonly Rule[];
+  #rules: readonly Rule[];
+  #bindRules: readonly Rule[];
 
   /**
    * Without a rule that names the loopback, local's loopback is allowed, on every port; with one, only what it says.
@@ -64,6 +64,12 @@ export class Rules {
     const namesLoopback = rules.some((rule) => LOOPBACK.some((range) => spellsOut(rule, range)));
     const ownLoopback = { ...parseRule('localhost'), text: 'loopback (the default)' };
     this.#rules = namesLoopback ? rules : [...rules, ownLoopback];
+  }
+
+  /** Puts others in force, for everybody who holds these. */
+  replaceBy(next: Rules): void {
+    this.#rules = next.#rules;
+    this.#bindRules = next.#bindRules;
   }
 
   /** The rules in force, as text. */

@@ -42,6 +42,8 @@ interface Answer extends Answered {
 interface Answered {
   /** BND.ADDR and BND.PORT: for a stream, the dialing side's own socket of the app connection. */
   readonly bound: Address;
+  /** The app's own address, where the side that dialed it knows it. */
+  readonly app?: Address;
   /** The local that the request went to, where there is one. */
   readonly local?: string;
 }

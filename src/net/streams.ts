@@ -18,6 +18,8 @@ export interface StreamSnapshot {
   readonly from: string;
   readonly target: Address;
   readonly local: string | undefined;
+  /** The address that the target turned out to have; known to the side that dialed it, while the stream is open. */
+  readonly app?: Address | undefined;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
   readonly state: 'connecting' | 'open';
@@ -81,6 +83,7 @@ interface Running {
   readonly startedMs: number;
   readonly aborter: AbortController;
   local?: string | undefined;
+  app?: Address | undefined;
   connectMs?: number;
   relay?: Relay | DatagramRelay;
 }
@@ -157,6 +160,7 @@ export class Streams {
         },
       });
       stream.local = connection.local;
+      stream.app = connection.app;
       if (aborter.signal.aborted) {
         const error = asDepotError(aborter.signal.reason, 'aborted');
         abandon(connection, error);
@@ -217,13 +221,14 @@ const abandon = (connection: Connection, error: DepotError): void => {
   else if (connection.kind === 'datagrams') connection.datagrams.end(error);
 };
 
-const snapshot = ({ id, request, startedAt, local, relay }: Running): StreamSnapshot => ({
+const snapshot = ({ id, request, startedAt, local, app, relay }: Running): StreamSnapshot => ({
   id,
   command: request.command,
   user: request.user,
   from: request.from,
   target: request.destination,
   local,
+  ...(app !== undefined && { app }),
   startedAt,
   state: relay === undefined ? 'connecting' : 'open',
   bytesUp: relay?.bytesUp ?? 0,

@@ -20,9 +20,9 @@ export interface StoreAdministrationOptions {
   readonly store: Store;
   /** Where a new local finds the server, and by which key it knows it. */
   readonly linkTarget: { readonly host: string; readonly port: number; readonly fingerprint: string };
-  readonly invitationMs: number;
+  readonly invitationMs: () => number;
   /** Names that no local can have. */
-  readonly groups: ReadonlyMap<string, unknown>;
+  readonly groups: () => ReadonlyMap<string, unknown>;
   /** What a user has used this month; default what the store knows. */
   readonly usedBytes?: (name: string) => number;
   readonly onUserChanged?: (name: string, rulesChanged: boolean) => void;
@@ -86,7 +86,7 @@ export class StoreAdministration implements Administration {
 
   async invite(name: string): Promise<Invitation> {
     checkLocalName(name);
-    if (this.#options.groups.has(name))
+    if (this.#options.groups().has(name))
       throw new DepotError('conflict', `${name} is a group of locals. Choose another name.`);
     return this.#invite('local', name);
   }
@@ -99,7 +99,7 @@ export class StoreAdministration implements Administration {
   #invite(role: JoiningRole, name: string): Invitation {
     const { store, linkTarget, invitationMs } = this.#options;
     const invitation = randomBytes(INVITATION_BYTES).toString('base64url');
-    const expiresAt = Date.now() + invitationMs;
+    const expiresAt = Date.now() + invitationMs();
     store.addInvitation(digestOfSecret(invitation), name, expiresAt, role);
     return { link: formatJoinLink({ role, ...linkTarget, name, invitation }), expiresAt };
   }

@@ -1,6 +1,7 @@
 // Who may do what, put together: the rules, what users run and use, their rates. Decides about requests as they come,
 // and again about streams that run, when a user was changed, is over its limit, or is not valid any more.
 
+import { isDeepStrictEqual } from 'node:util';
 import { DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Request } from '../net/connector.ts';
@@ -10,21 +11,20 @@ import type { UserLimits } from '../rules/limits.ts';
 import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
 import type { Store } from '../store/store.ts';
 import { Accounts } from './accounts.ts';
-import { type Decision, decide, type DecidedUser } from './decide.ts';
+import { type Candidate, type Decision, decide, type DecidedUser } from './decide.ts';
 import { Rates } from './rates.ts';
 import type { Registry } from './registry.ts';
-import { type Group, splitUser } from './router.ts';
+import type { Policy } from './policy.ts';
+import { splitUser } from './router.ts';
+
+type Asked = Pick<Request, 'command' | 'destination' | 'user' | 'from'>;
 
 export interface GateOptions {
   readonly store: Store;
   readonly registry: Registry;
   readonly log: Log;
   readonly streams: () => Streams;
-  /** For everybody, after a user's own. */
-  readonly rules: readonly OrderedRule[];
-  readonly groups: ReadonlyMap<string, Group>;
-  /** Bytes per second and direction; null for no limit. */
-  readonly rates: { readonly stream: number | null; readonly local: (name: string) => number | null };
+  readonly policy: Policy;
 }
 
 /** What ends a stream that runs already. That its local is away, or that there are more locals now, does not. */
@@ -34,23 +34,29 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #accounts: Accounts;
   readonly #rates: Rates;
+  #policy: Policy;
   /** The rules of users, read once. */
   readonly #rules = new WeakMap<UserLimits, readonly OrderedRule[]>();
 
   constructor(options: GateOptions) {
-    const { store, log, streams, rates } = options;
+    const { store, log, streams } = options;
     this.#options = options;
+    this.#policy = options.policy;
     this.#accounts = new Accounts({
       store,
       log,
       streams: () => streams().snapshots(),
       onCounted: (users) => this.#endWhatIsOver(users),
     });
-    this.#rates = new Rates({ ...rates, user: (name) => store.user(name)?.limits.rateBytes ?? null });
+    this.#rates = new Rates({
+      user: (name) => store.user(name)?.limits.rateBytes ?? null,
+      local: (name) => this.#policy.rates.local(name),
+      stream: () => this.#policy.rates.stream,
+    });
   }
 
   /** What would become of a request that does not run yet. */
-  decide(asked: Pick<Request, 'command' | 'destination' | 'user' | 'from'>): Decision {
+  decide(asked: Asked): Decision {
     return this.#decide(asked, (user) => this.#accounts.running(user));
   }
 
@@ -77,10 +83,33 @@ export class Gate {
     return this.#accounts.usedBytes(user);
   }
 
+  /** Names that stand for several locals. */
+  get groups(): Policy['groups'] {
+    return this.#policy.groups;
+  }
+
+  /** Puts other rules, groups and rates in force, and ends the streams that they forbid. */
+  use(policy: Policy): void {
+    const before = this.#policy;
+    this.#policy = policy;
+    this.#rates.localsChanged();
+    const users = new Set(
+      this.#options
+        .streams()
+        .snapshots()
+        .map(({ user }) => user && splitUser(user).user),
+    );
+    for (const user of users)
+      this.#endForbidden(user, (asked, { local, addressRules }) => {
+        const earlier = this.#decide(asked, () => 0, before).candidates.find((one) => one.local === local);
+        return !isDeepStrictEqual(earlier?.addressRules, addressRules);
+      });
+  }
+
   /** Ends the streams that the user may not have any more. */
   userChanged(name: string, rulesChanged: boolean): void {
     this.#rates.userChanged(name);
-    this.#endForbidden(name, rulesChanged);
+    this.#endForbidden(name, () => rulesChanged);
   }
 
   userRemoved(name: string): void {
@@ -94,11 +123,8 @@ export class Gate {
     this.#accounts.close();
   }
 
-  #decide(
-    asked: Pick<Request, 'command' | 'destination' | 'user' | 'from'>,
-    streams: (user: string) => number,
-  ): Decision {
-    const { store, registry, rules, groups } = this.#options;
+  #decide(asked: Asked, streams: (user: string) => number, { rules, groups } = this.#policy): Decision {
+    const { store, registry } = this.#options;
     const known = store.localNames();
     return decide(asked, {
       user: (name) => this.#user(name),
@@ -125,26 +151,29 @@ export class Gate {
     return { locals: user.locals, limits: user.limits, rules };
   }
 
-  #streamsOf(name: string): StreamSnapshot[] {
+  #streamsOf(name: string | undefined): StreamSnapshot[] {
     const all = this.#options.streams().snapshots();
-    return all.filter(({ user }) => user !== undefined && splitUser(user).user === name);
+    return all.filter(({ user }) => (user && splitUser(user).user) === name);
   }
 
   /** Oldest first, so that of too many streams the newest end. */
-  #endForbidden(name: string, rulesChanged: boolean): void {
+  #endForbidden(name: string | undefined, hasNewAddressRules: HasNewAddressRules): void {
     let kept = 0;
     for (const stream of this.#streamsOf(name)) {
-      const decision = this.#decide({ ...stream, destination: stream.target }, () => kept);
-      const error = this.#whyNotOn(name, stream) ?? whyEnded(decision, stream, rulesChanged);
+      const asked = { ...stream, destination: stream.target };
+      const decision = this.#decide(asked, () => kept);
+      const error =
+        this.#whyNotOn(name, stream) ?? whyEnded(decision, stream, (candidate) => hasNewAddressRules(asked, candidate));
       if (error === undefined) kept += 1;
       else this.#options.streams().end(stream.id, error);
     }
   }
 
   /** Whether a stream runs through a local that its user may not use at all. */
-  #whyNotOn(name: string, { local }: StreamSnapshot): DepotError | undefined {
-    const { store, groups } = this.#options;
-    const own = store.user(name)?.locals.flatMap((one) => groups.get(one)?.locals ?? [one]) ?? [];
+  #whyNotOn(name: string | undefined, { local }: StreamSnapshot): DepotError | undefined {
+    if (name === undefined) return undefined;
+    const { groups } = this.#policy;
+    const own = this.#options.store.user(name)?.locals.flatMap((one) => groups.get(one)?.locals ?? [one]) ?? [];
     if (local === undefined || own.length === 0 || own.includes(local)) return undefined;
     return new DepotError('not-allowed', `user ${name} may not use local ${local} any more`);
   }
@@ -153,22 +182,25 @@ export class Gate {
     for (const name of users) {
       const limits = this.#options.store.user(name)?.limits;
       if (limits !== undefined && (limits.monthlyBytes !== null || limits.validUntil !== null))
-        this.#endForbidden(name, false);
+        this.#endForbidden(name, () => false);
     }
   }
 }
 
+/** Whether what a name leads to has to be looked at anew, for a stream that runs at this local. */
+type HasNewAddressRules = (asked: Asked, candidate: Candidate) => boolean;
+
 const whyEnded = (
   { allowed, code, reason, candidates }: Decision,
-  { user, local, target }: StreamSnapshot,
-  rulesChanged: boolean,
+  { user = 'everybody', local, target }: StreamSnapshot,
+  hasNewAddressRules: (candidate: Candidate) => boolean,
 ): DepotError | undefined => {
   if (!allowed) return code !== undefined && FORBIDDEN.has(code) ? new DepotError(code, reason) : undefined;
   if (local === undefined) return undefined;
   const candidate = candidates.find((one) => one.local === local);
   if (candidate === undefined)
     return new DepotError('not-allowed', `the rules of ${user} do not allow ${target.host} at local ${local} any more`);
-  if (!rulesChanged || candidate.addressRules.length === 0) return undefined;
+  if (candidate.addressRules.length === 0 || !hasNewAddressRules(candidate)) return undefined;
   return new DepotError(
     'not-allowed',
     `the rules of ${user} were changed, and the address of ${target.host} has to be looked at anew`,

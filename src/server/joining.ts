@@ -8,7 +8,7 @@ import type { InvitationTaken, InvitedRole, Store, StoredClient } from '../store
 export interface JoiningOptions {
   readonly store: Store;
   /** Names that no local can have. */
-  readonly groups: ReadonlyMap<string, unknown>;
+  readonly groups: () => ReadonlyMap<string, unknown>;
   /** A local's key has another name now. */
   readonly onRenamed: (oldName: string, newName: string) => void;
   readonly log: Log;
@@ -45,7 +45,7 @@ export class Joining {
     const invited = this.#invited('local', known, invitation);
     if (invited.known !== undefined) return invited.known;
     const { name } = invited;
-    if (this.#options.groups.has(name))
+    if (this.#options.groups().has(name))
       throw new DepotError('invitation-invalid', `${name} is a group of locals on this server now; ask for a new link`);
     if (known !== undefined && known !== name) onRenamed(known, name);
     store.saveLocal(name, fingerprint, Date.now());

@@ -8,7 +8,7 @@ export interface RateSettings {
   /** Bytes per second and direction; null for no limit. */
   readonly user: (name: string) => number | null;
   readonly local: (name: string) => number | null;
-  readonly stream: number | null;
+  readonly stream: () => number | null;
 }
 
 const limitOf = (bytesPerSecond: number): Limit => ({
@@ -27,7 +27,8 @@ export class Rates {
 
   /** The endpoint of a stream under every limit that is set; the very same one where none is. */
   apply(endpoint: Endpoint, user: string | undefined, local: string): Endpoint {
-    const { stream, ...settings } = this.#settings;
+    const settings = this.#settings;
+    const stream = settings.stream();
     const limits = [
       user === undefined ? undefined : shared(this.#users, user, settings.user(user)),
       shared(this.#locals, local, settings.local(local)),
@@ -39,14 +40,14 @@ export class Rates {
     );
   }
 
-  /** Running streams that have a limit follow to the new one; those without begin none. */
+  /** Running streams that share a limit follow to the new one; those without begin none. */
   userChanged(name: string): void {
-    const limit = this.#users.get(name);
-    if (limit === undefined) return;
-    const rate = this.#settings.user(name) ?? Number.POSITIVE_INFINITY;
-    limit.up.bytesPerSecond = rate;
-    limit.down.bytesPerSecond = rate;
-    if (rate === Number.POSITIVE_INFINITY) this.#users.delete(name);
+    follow(this.#users, name, this.#settings.user(name));
+  }
+
+  /** The same for those of every local. What one stream may carry counts for streams that begin from now on. */
+  localsChanged(): void {
+    for (const name of this.#locals.keys()) follow(this.#locals, name, this.#settings.local(name));
   }
 }
 
@@ -55,4 +56,12 @@ const shared = (limits: Map<string, Limit>, name: string, rate: number | null): 
   const limit = limits.get(name) ?? limitOf(rate);
   limits.set(name, limit);
   return limit;
+};
+
+const follow = (limits: Map<string, Limit>, name: string, rate: number | null): void => {
+  const limit = limits.get(name);
+  if (limit === undefined) return;
+  limit.up.bytesPerSecond = rate ?? Number.POSITIVE_INFINITY;
+  limit.down.bytesPerSecond = rate ?? Number.POSITIVE_INFINITY;
+  if (rate === null) limits.delete(name);
 };

@@ -2,23 +2,25 @@
 
 import { EventEmitter } from 'node:events';
 import { Door } from '../entry/door.ts';
+import { Reloading, type Reloaded } from '../config/reloading.ts';
+import { ServerConfig } from '../config/schema.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf } from '../log.ts';
+import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
 import { FairShare } from '../net/fair-share.ts';
 import type { Request } from '../net/connector.ts';
 import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
-import { VERSION } from '../version.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import type { AdminSocket } from '../watch/admin-socket.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
-import { beginAnew, type FirstStart, StoreAdministration } from './administration.ts';
+import { beginAnew, type FirstStart } from './administration.ts';
+import { administrationOf } from './administering.ts';
 import { Admission } from './admission.ts';
 import { Checker } from './check.ts';
 import { Clients } from './clients.ts';
@@ -42,8 +44,9 @@ import {
   type ServerOptions,
   type ServerState,
 } from './state.ts';
-import { entrySettingsOf, poolSettingsOf } from './settings.ts';
-import { statusOfLocals } from './status.ts';
+import { policyOf } from './policy.ts';
+import { entrySettingsOf, LIVE_SETTINGS, poolSettingsOf } from './settings.ts';
+import { roleOf, statusOfLocals } from './status.ts';
 import { createWatcher } from './watching.ts';
 import type { Web } from './web.ts';
 
@@ -78,6 +81,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #entry: Door;
   readonly #door: LinkDoor;
   readonly #certificate: EntryCertificate;
+  readonly #reloading: Reloading<typeof ServerConfig>;
   #listeners: Ports | undefined;
   #published: readonly PublishedPort[] = [];
   readonly #penalties = new Penalties();
@@ -86,7 +90,7 @@ export class DepotServer implements AsyncDisposable {
   #administration: Administration | undefined;
   #stopping: Promise<void> | undefined;
 
-  private constructor(state: ServerState, log: Log) {
+  private constructor(state: ServerState, log: Log, option: LogOption | undefined) {
     const { config, store, identity } = state;
     this.#state = state;
     this.#log = log;
@@ -108,12 +112,7 @@ export class DepotServer implements AsyncDisposable {
       registry: this.#registry,
       log,
       streams: () => this.#streams,
-      rules: state.rules,
-      groups: state.groups,
-      rates: {
-        stream: config.streamRateBytes ?? null,
-        local: (name) => config.localRates[name] ?? config.localRateBytes ?? null,
-      },
+      policy: state.policy,
     });
     const connector = new ServerConnector({ registry: this.#registry, gate: this.#gate, log, config });
     this.#checker = new Checker({
@@ -141,11 +140,24 @@ export class DepotServer implements AsyncDisposable {
       tls: { acceptor: this.#certificate.tls, pool: budget.pool },
       onTurnedAway: (from, error) => this.#turnedAway('socks', from, error),
     });
+    this.#reloading = new Reloading({
+      ...state,
+      schema: ServerConfig,
+      live: LIVE_SETTINGS,
+      prepare: (next) => {
+        const policy = policyOf(next, store.localNames());
+        return () => {
+          setLevel(option, log, next.logLevel);
+          this.#gate.use(policy);
+        };
+      },
+      log,
+    });
     this.#clients = new Clients({ store, streams: this.#streams, log });
     const admission = new Admission({
       joining: new Joining({
         store,
-        groups: state.groups,
+        groups: () => this.#gate.groups,
         log,
         onRenamed: (from, to) =>
           this.#registry.end(from, new DepotError('replaced', `local ${from} is called ${to} now`)),
@@ -170,7 +182,7 @@ export class DepotServer implements AsyncDisposable {
     const state = openServerState(options);
     let server: DepotServer | undefined;
     try {
-      server = new DepotServer(state, logOf(options.log, state.config.logLevel));
+      server = new DepotServer(state, logOf(options.log, state.config.logLevel), options.log);
       await server.#start();
       return server;
     } catch (error) {
@@ -198,7 +210,15 @@ export class DepotServer implements AsyncDisposable {
       onTurnedAway: (from, error) => this.#turnedAway('published', from, error),
       onUnforeseen: (error) => this.#unforeseen(error),
     });
-    this.#administration = this.#administrationFor(control.address.port);
+    this.#administration = administrationOf(this.#state, {
+      port: control.address.port,
+      registry: this.#registry,
+      clients: this.#clients,
+      gate: this.#gate,
+      watcher: this.watcher,
+      invitationMs: () => this.#reloading.config.invitationMs,
+      onWebPassword: () => this.#web?.server.endSessions(),
+    });
     // Its web framework is loaded only now: clients and locals do not wait for it.
     const { AdminSocket } = await import('../watch/admin-socket.ts');
     this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
@@ -223,30 +243,6 @@ export class DepotServer implements AsyncDisposable {
 
   #unforeseen(error: unknown): void {
     this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
-  }
-
-  #administrationFor(port: number): Administration {
-    const { config, store, identity } = this.#state;
-    const target = { host: advertisedHost(config), port };
-    return new StoreAdministration({
-      store,
-      invitationMs: config.invitationMs,
-      linkTarget: { ...target, fingerprint: identity.fingerprint },
-      onWebPassword: () => this.#web?.server.endSessions(),
-      groups: this.#state.groups,
-      usedBytes: (name) => this.#gate.usedBytes(name),
-      onUserChanged: (name, rulesChanged) => this.#gate.userChanged(name, rulesChanged),
-      onUserRemoved: (name) => {
-        this.#clients.endOf(name, new DepotError('revoked', `user ${name} was removed`));
-        this.#gate.userRemoved(name);
-        this.watcher.forget('user', name);
-      },
-      onClientRevoked: (title) => this.#clients.end(title, new DepotError('revoked', `client ${title} was revoked`)),
-      onLocalRevoked: (name) => {
-        this.#registry.end(name, new DepotError('revoked', `local ${name} was revoked`));
-        this.watcher.forget('local', name);
-      },
-    });
   }
 
   /** Where clients and locals reach this server, with the ports that it really has. */
@@ -296,20 +292,12 @@ export class DepotServer implements AsyncDisposable {
   }
 
   #role(): RoleStatusOf<'server'> {
-    const { store, config } = this.#state;
-    const { socksPort, controlPort, tunnelPort } = this.address;
-    return {
-      role: 'server',
-      version: VERSION,
-      pid: process.pid,
+    return roleOf(this.#state, {
       startedAt: this.#startedAt,
-      host: config.host,
-      advertised: advertisedHost(config),
-      ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web: this.#web?.server.port ?? null },
-      fingerprint: this.fingerprint,
-      users: store.users().length,
+      ports: this.address,
+      web: this.#web?.server.port ?? null,
       published: this.#published.map(({ status }) => status),
-    };
+    });
   }
 
   /** What would become of a request, and why: every step up to the first refusal. */
@@ -320,6 +308,13 @@ export class DepotServer implements AsyncDisposable {
   /** Tries a target the way a stream goes, and says of each step how it went. Rejects with `invalid-argument`. */
   check(question: CheckQuestion): Promise<CheckResult> {
     return this.#checker.check(question);
+  }
+
+  /**
+   * Reads the configuration again. Streams that the new rules forbid end. Throws `invalid-config`, nothing changed then.
+   */
+  reload(): Reloaded {
+    return this.#reloading.reload();
   }
 
   /** Ends a stream by its number, or the session of a local (NAME) or client (USER/DEVICE). Throws `not-found`. */
@@ -347,7 +342,7 @@ export class DepotServer implements AsyncDisposable {
     this.#entry.close();
     for (const port of this.#published) port.close();
     this.#clients.drain();
-    if (mayEnd) await drain(this.#streams, this.#state.config.drainMs, this.#log);
+    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
     this.#presence[Symbol.dispose]();
     await this.#endAll();
     this.#gate.close();
@@ -358,6 +353,7 @@ export class DepotServer implements AsyncDisposable {
     this.watcher[Symbol.dispose]();
     this.#admin?.close();
     this.#certificate.close();
+    this.#reloading.close();
     this.#state.store[Symbol.dispose]();
   }
 

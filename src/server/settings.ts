@@ -6,6 +6,18 @@ import type { WindowBudget } from '../link/window.ts';
 import { portRangeOf } from '../config/schema.ts';
 import type { PoolOptions } from './tunnel-pool.ts';
 
+/** What a reload can change. The rest is bound to ports and connections that are there. */
+export const LIVE_SETTINGS = [
+  'rules',
+  'groups',
+  'streamRateBytes',
+  'localRateBytes',
+  'localRates',
+  'logLevel',
+  'drainMs',
+  'invitationMs',
+] as const satisfies readonly (keyof ServerConfig)[];
+
 export const entrySettingsOf = (
   config: ServerConfig,
 ): Pick<EntryOptions, 'associate' | 'anonymous' | 'handshakeMs' | 'httpIdleMs' | 'advertised' | 'forThisMachine'> => ({

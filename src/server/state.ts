@@ -2,17 +2,16 @@
 
 import { networkInterfaces } from 'node:os';
 import { Home } from '../config/home.ts';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { ServerConfig } from '../config/schema.ts';
 import { DepotError } from '../errors.ts';
 import type { LogOption } from '../log.ts';
 import { generatePrivateKey, type Identity, identityOf } from '../net/identity.ts';
-import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import { Store } from '../store/store.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import { StoreAdministration } from './administration.ts';
-import type { Group } from './router.ts';
+import { type Policy, policyOf } from './policy.ts';
 
 /** Every setting of the configuration, and what a program that embeds a server may want besides. */
 export interface ServerOptions extends Partial<ServerConfig> {
@@ -48,9 +47,10 @@ export interface ServerState {
   readonly home: Home;
   readonly store: Store;
   readonly identity: Identity;
-  /** The rules for everybody. */
-  readonly rules: readonly OrderedRule[];
-  readonly groups: ReadonlyMap<string, Group>;
+  /** Where the configuration came from. */
+  readonly sources: ConfigSources;
+  /** What the configuration says at the start. */
+  readonly policy: Policy;
 }
 
 /** Opens a home as a server's. Throws `invalid-config` or `unusable-home`. */
@@ -63,37 +63,26 @@ export const openServerState = ({
 }: ServerOptions): ServerState => {
   const home = Home.open(directory);
   home.requireRole('server');
-  const config = loadConfig(ServerConfig, {
-    flags,
-    env,
-    file: configFile ?? home.configFile,
-    required: configFile !== undefined,
-  });
-  const rules = config.rules.map(parseOrderedRule);
-  const groups = new Map(Object.entries(config.groups));
-  requireNoNested(groups);
+  const sources = { flags, env, file: configFile ?? home.configFile, required: configFile !== undefined };
+  const config = loadConfig(ServerConfig, sources);
+  // Before anything is made: what is wrong in the file leaves no trace.
+  policyOf(config, new Set());
   const identity = identityOf(home.privateKey(generatePrivateKey));
   const store = new Store(home.databaseFile);
-  const both = [...store.localNames()].find((name) => groups.has(name));
-  if (both === undefined) return { config, home, identity, store, rules, groups };
-  store[Symbol.dispose]();
-  throw new DepotError('invalid-config', `There is a local and a group called ${both}. Rename the group in groups.`);
-};
-
-const requireNoNested = (groups: ReadonlyMap<string, Group>): void => {
-  for (const [name, { locals }] of groups) {
-    const nested = locals.find((local) => groups.has(local));
-    if (nested !== undefined)
-      throw new DepotError('invalid-config', `Group ${name} has ${nested} among its locals, which is a group itself.`);
+  try {
+    return { config, sources, home, identity, store, policy: policyOf(config, store.localNames()) };
+  } catch (error) {
+    store[Symbol.dispose]();
+    throw error;
   }
 };
 
 /** The administration of a server that does not run; its links lead to where it ran last, whatever flags it had. */
-export const offlineAdministration = ({ config, store, identity, groups }: ServerState): Administration =>
+export const offlineAdministration = ({ config, store, identity, policy }: ServerState): Administration =>
   new StoreAdministration({
     store,
-    groups,
-    invitationMs: config.invitationMs,
+    groups: () => policy.groups,
+    invitationMs: () => config.invitationMs,
     linkTarget: {
       ...(store.linkTarget() ?? { host: advertisedHost(config), port: config.controlPort }),
       fingerprint: identity.fingerprint,

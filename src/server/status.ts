@@ -1,9 +1,11 @@
-// What status shows of the locals: those that have joined, and the session of each that is connected.
+// What status shows of the server itself, and of the locals: those that have joined, and the session of each that is connected.
 
 import type { Streams } from '../net/streams.ts';
 import type { Store } from '../store/store.ts';
-import type { LocalStatus } from '../watch/status.ts';
+import { VERSION } from '../version.ts';
+import type { LocalStatus, RoleStatusOf } from '../watch/status.ts';
 import type { Registry } from './registry.ts';
+import { advertisedHost, type ServerState } from './state.ts';
 
 export const statusOfLocals = (store: Store, registry: Registry, streams: Streams): readonly LocalStatus[] => {
   const running = new Map<string | undefined, number>();
@@ -24,3 +26,25 @@ export const statusOfLocals = (store: Store, registry: Registry, streams: Stream
     };
   });
 };
+
+export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' | 'published'> {
+  readonly ports: { readonly socksPort: number; readonly controlPort: number; readonly tunnelPort: number };
+  /** The dashboard's port, where there is one. */
+  readonly web: number | null;
+}
+
+export const roleOf = (
+  { config, store, identity }: ServerState,
+  { startedAt, ports: { socksPort, controlPort, tunnelPort }, web, published }: RunningServer,
+): RoleStatusOf<'server'> => ({
+  role: 'server',
+  version: VERSION,
+  pid: process.pid,
+  startedAt,
+  host: config.host,
+  advertised: advertisedHost(config),
+  ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web },
+  fingerprint: identity.fingerprint,
+  users: store.users().length,
+  published,
+});

@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { UserLimits } from '../rules/limits.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
-import type { UserChange } from './answers.ts';
+import type { Reloaded, UserChange } from './answers.ts';
 import type { CheckQuestion, CheckResult } from './check.ts';
 import { administrationOperations } from './administration-operations.ts';
 import { formatMetrics } from './metrics.ts';
@@ -72,6 +72,8 @@ export interface Observable {
   status(): Status;
   /** Ends a stream by its number, or the session of a local (NAME) or a client (USER/DEVICE). */
   kick(id: string): void;
+  /** Reads the configuration again. Throws `invalid-config`, nothing changed then. */
+  reload(): Reloaded;
   /** Tries a target the way a stream goes; only a server can. */
   check?(question: CheckQuestion): Promise<CheckResult>;
 }
@@ -88,6 +90,7 @@ const BASE = '/api/v1';
 const MAX_BODY_BYTES = 64 * 1024;
 
 const STATUS_BY_CODE: Partial<Record<ErrorCode, 400 | 404 | 409>> = {
+  'invalid-config': 400,
   'invalid-argument': 400,
   'not-found': 404,
   'conflict': 409,

@@ -6,6 +6,14 @@ import { LocalStatus, RoleStatus, StreamStatus } from './status.ts';
 
 const time = (what: string): z.ZodInt => z.int().describe(`${what}, milliseconds since 1970`);
 
+export const Reloaded = z
+  .object({
+    applied: z.array(z.string()).readonly().describe('settings that changed'),
+    restart: z.array(z.string()).readonly().describe('settings that changed in the configuration, and need a restart'),
+  })
+  .meta({ id: 'Reloaded' });
+export type Reloaded = z.output<typeof Reloaded>;
+
 const Usage = z
   .object({
     streams: z.int().describe('ended so far'),

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { DepotError } from '../errors.ts';
 import type { Watched } from './admin-api.ts';
-import { Overview, PastStreamPage, StreamPage, TrafficSeries } from './answers.ts';
+import { Overview, PastStreamPage, Reloaded, StreamPage, TrafficSeries } from './answers.ts';
 import { CheckQuestion, CheckResult } from './check.ts';
 import { type Operation, operation, subscription } from './operation.ts';
 import { Status } from './status.ts';
@@ -33,6 +33,13 @@ export const watchOperations = ({ observable }: Watched): readonly Operation[] =
       summary: 'Everything at once, every stream included; for many streams the pages of /streams are better',
       answer: Status,
       handle: () => observable.status(),
+    }),
+    operation({
+      method: 'post',
+      path: '/reload',
+      summary: 'Read the configuration again; a bad one changes nothing',
+      answer: Reloaded,
+      handle: () => observable.reload(),
     }),
     operation({
       method: 'get',

@@ -1,0 +1,25 @@
+// depot reload
+
+import { Command } from 'commander';
+import { askRunning } from './admin-client.ts';
+import { print, printJson } from './output.ts';
+import { homeOption } from './settings.ts';
+
+export const reloadCommand = (): Command =>
+  new Command('reload')
+    .addHelpText('after', '\nExamples:\n  depot reload\n  depot reload --home ~/.depot-nas --json')
+    .description(
+      'Has the role that runs with this home read its configuration again, as SIGHUP and a change of the file do. What is wrong is said, and changes nothing. Streams that new rules forbid end.',
+    )
+    .addOption(homeOption())
+    .option('--json', 'print JSON')
+    .action(async ({ home, json }: { home: string; json?: true }) => {
+      const reloaded = await askRunning(home, (client) => client.reload());
+      const { applied, restart } = reloaded;
+      if (json === true) {
+        printJson(reloaded);
+        return;
+      }
+      print(applied.length === 0 ? 'nothing changed' : `changed: ${applied.join(', ')}`);
+      if (restart.length > 0) print(`in force only after a restart: ${restart.join(', ')}`);
+    });

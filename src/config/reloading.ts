@@ -1,0 +1,131 @@
+// The configuration of a role while it runs: read again when somebody asks or the file has changed. What is wrong changes
+// nothing. Knows which settings can follow, not what they are for.
+
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { z } from 'zod';
+import { messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type ConfigSources, loadConfig } from './load.ts';
+
+/** What reading the configuration again came to: keys of settings. */
+export interface Reloaded {
+  /** In force from now on. */
+  readonly applied: readonly string[];
+  /** Different from what runs, and in force only after a restart. */
+  readonly restart: readonly string[];
+}
+
+export interface ReloadingOptions<S extends z.ZodObject> {
+  readonly schema: S;
+  readonly sources: ConfigSources;
+  /** What runs now. */
+  readonly config: z.output<S>;
+  /** The settings that can change while the role runs. */
+  readonly live: readonly (keyof z.output<S> & string)[];
+  /** Throws `invalid-config` where this cannot be; returns what puts it in force, which cannot fail. */
+  readonly prepare: (config: z.output<S>) => () => void;
+  readonly log: Log;
+}
+
+/** A file may be written piece by piece: so long it may take before it is read. */
+const SETTLE_MS = 200;
+
+export class Reloading<S extends z.ZodObject> {
+  readonly #options: ReloadingOptions<S>;
+  readonly #watcher: FSWatcher | undefined;
+  #config: z.output<S>;
+  #seen: string;
+  /** A file that was there and is gone is a mistake, not a wish for defaults. */
+  #required: boolean;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Begins to watch the file's directory: a file that is replaced by renaming is another file. */
+  constructor(options: ReloadingOptions<S>) {
+    this.#options = options;
+    this.#config = options.config;
+    this.#seen = stampOf(options.sources.file);
+    this.#required = options.sources.required || this.#seen !== MISSING;
+    this.#watcher = this.#watch(path.dirname(path.resolve(options.sources.file)));
+  }
+
+  /** What is in force. */
+  get config(): z.output<S> {
+    return this.#config;
+  }
+
+  /** Throws `invalid-config`: the place, the key, what is wrong. Nothing has changed then. */
+  reload(): Reloaded {
+    const { log } = this.#options;
+    try {
+      const { applied, restart } = this.#swap();
+      log.info(
+        { event: 'reloaded', applied, restart },
+        `read the configuration again: ${applied.join(', ') || 'nothing'} changed${restart.length > 0 ? `; a restart is needed for ${restart.join(', ')}` : ''}`,
+      );
+      return { applied, restart };
+    } catch (error) {
+      log.error({ event: 'reload-failed' }, `keeps the configuration that it has: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  /** Stops watching. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#watcher?.close();
+  }
+
+  #swap(): Reloaded {
+    const { schema, sources, live, prepare } = this.#options;
+    this.#seen = stampOf(sources.file);
+    const next: Record<string, unknown> = loadConfig(schema, { ...sources, required: this.#required });
+    const now: Record<string, unknown> = this.#config;
+    const changed = Object.keys(schema.shape).filter((key) => !isDeepStrictEqual(next[key], now[key]));
+    const applied = changed.filter((key) => live.includes(key));
+    const config = { ...now, ...Object.fromEntries(applied.map((key) => [key, next[key]])) } as z.output<S>;
+    const putInForce = prepare(config);
+    this.#required ||= this.#seen !== MISSING;
+    this.#config = config;
+    putInForce();
+    return { applied, restart: changed.filter((key) => !live.includes(key)) };
+  }
+
+  /** A machine that cannot watch (it may have no watches left) can still be asked. */
+  #watch(directory: string): FSWatcher | undefined {
+    const failed = (error: unknown): void =>
+      this.#options.log.warn(
+        { event: 'not-watching' },
+        `changes of the configuration are not noticed (${messageOf(error)}); use \`depot reload\``,
+      );
+    try {
+      // Whatever changes there: the file may be a link to what is replaced.
+      const watcher = watch(directory, () => {
+        this.#timer ??= setTimeout(() => this.#look(), SETTLE_MS);
+      });
+      return watcher.on('error', failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    if (stampOf(this.#options.sources.file) === this.#seen) return;
+    try {
+      this.reload();
+    } catch {
+      // It is in the log, and nobody waits for an answer.
+    }
+  }
+}
+
+const MISSING = '';
+
+/** Another one for each version of a file. */
+const stampOf = (file: string): string => {
+  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? MISSING : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
+};

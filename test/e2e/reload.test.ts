@@ -1,0 +1,151 @@
+// The configuration read again while streams run: what is wrong changes nothing, what is tightened ends what it forbids.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import type net from 'node:net';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import type { DepotServer, Log, StreamEnd } from '../../src/index.ts';
+import { App, ending } from '../support/apps.ts';
+import { depot as depotCommand, startNewServer } from '../support/cli.ts';
+import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { handshake, openStream } from '../support/socks-client.ts';
+
+/** Writes a configuration as an editor does: beside it, then in its place. */
+const writeConfig = (home: string, config: unknown): void => {
+  const file = path.join(home, 'config.json');
+  writeFileSync(`${file}.draft`, typeof config === 'string' ? config : JSON.stringify(config), { mode: 0o600 });
+  renameSync(`${file}.draft`, file);
+};
+
+const echoed = async (socket: net.Socket, text: string): Promise<void> => {
+  socket.resume().write(text);
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  assert.equal(data.toString(), text);
+};
+
+/** Waits for one event in a role's log. */
+const logOfEvents = (): { readonly log: Log; readonly event: (name: string) => Promise<string> } => {
+  const waiting = new Map<string, (message: string) => void>();
+  const method = ({ event }: Readonly<Record<string, unknown>>, message: string): void =>
+    waiting.get(String(event))?.(message);
+  return {
+    log: { debug: method, info: method, warn: method, error: method },
+    event: (name) => new Promise((resolve) => waiting.set(name, resolve)),
+  };
+};
+
+const endOf = async (server: DepotServer): Promise<StreamEnd> => {
+  const [end] = (await once(server.events, 'streamEnd')) as [StreamEnd];
+  return end;
+};
+
+describe('a reload', () => {
+  test('100 times under load, half of them wrong, drops no stream', async () => {
+    using home = tempDir();
+    await using app = await App.echo();
+    await using depot = await Depot.pair({ home: home.path });
+    const target = { socksPort: depot.socksPort, login: depot.login, host: LOOPBACK, port: app.port };
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => openStream(target)));
+    for (let round = 0; round < 100; round += 1) {
+      const isGood = round % 2 === 0;
+      writeConfig(
+        home.path,
+        isGood ? { rules: [`deny *:${round + 1}`, 'allow *'], drainMs: round + 1 } : { rules: ['perhaps *'] },
+      );
+      if (isGood) assert.deepEqual(depot.server.reload().restart, []);
+      else assert.throws(() => depot.server.reload(), { code: 'invalid-config' });
+      const socket = sockets[round % sockets.length];
+      assert.ok(socket);
+      await echoed(socket, `round ${round}`);
+    }
+    assert.equal(depot.server.status().streams.length, sockets.length);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  test('ends what tightened rules of the server forbid, and nothing else', async () => {
+    using home = tempDir();
+    await using forbidden = await App.echo();
+    await using allowed = await App.echo();
+    await using depot = await Depot.pair({ home: home.path });
+    const target = { socksPort: depot.socksPort, login: depot.login, host: LOOPBACK };
+    const going = await openStream({ ...target, port: forbidden.port });
+    const staying = await openStream({ ...target, port: allowed.port });
+    writeConfig(home.path, { rules: [`deny *:${forbidden.port}`, 'allow *'] });
+    const ended = endOf(depot.server);
+    const left = ending(going);
+    assert.deepEqual(depot.server.reload(), { applied: ['rules'], restart: [] });
+    const { error } = await ended;
+    assert.equal(error?.code, 'not-allowed');
+    assert.match(error?.message ?? '', /"deny \*:\d+"/);
+    assert.equal(await left, 'rst');
+    await echoed(staying, 'still here');
+    const [wire, { reply }] = await handshake({ ...target, port: forbidden.port });
+    wire[Symbol.dispose]();
+    assert.equal(reply, 2);
+    staying.destroy();
+  });
+
+  test('ends what tightened rules of a local forbid, noticed by itself when the file is replaced', async () => {
+    using home = tempDir();
+    const { log, event } = logOfEvents();
+    await using forbidden = await App.echo();
+    await using allowed = await App.echo();
+    await using depot = await Depot.pair({}, { home: home.path, log });
+    const target = { socksPort: depot.socksPort, login: depot.login, host: 'localhost' };
+    const going = await openStream({ ...target, port: forbidden.port });
+    const staying = await openStream({ ...target, port: allowed.port });
+    const left = ending(going);
+    const reloaded = event('reloaded');
+    writeConfig(home.path, { allow: [`localhost:${allowed.port}`] });
+    assert.match(await reloaded, /allow changed/);
+    assert.equal(await left, 'rst');
+    await echoed(staying, 'still here');
+    assert.deepEqual(depot.local.status().rules, [`localhost:${allowed.port}`]);
+    staying.destroy();
+  });
+
+  test('keeps what it has where the file is gone or broken, and says which and why', async () => {
+    using home = tempDir();
+    writeConfig(home.path, { rules: ['deny *:9', 'allow *'] });
+    await using depot = await Depot.pair({ home: home.path });
+    const decide = (): boolean =>
+      depot.server.decide({
+        command: 'connect',
+        destination: { host: LOOPBACK, port: 9 },
+        user: depot.login.user,
+        from: LOOPBACK,
+      }).allowed;
+    writeConfig(home.path, '{ "rules": [');
+    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /config\.json is no JSON/ });
+    writeConfig(home.path, { ruls: [] });
+    assert.throws(() => depot.server.reload(), {
+      code: 'invalid-config',
+      message: /ruls: there is no such key.*rules/,
+    });
+    writeConfig(home.path, { groups: { home: { locals: ['other'] } } });
+    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /a local and a group called home/ });
+    rmSync(path.join(home.path, 'config.json'));
+    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /Cannot read .*ENOENT/ });
+    assert.equal(decide(), false);
+  });
+
+  test('by command and by signal: what changed, what needs a restart, what is wrong', async () => {
+    using home = tempDir();
+    const [program] = await startNewServer(home.path);
+    await using server = program;
+    writeConfig(home.path, { logLevel: 'debug', tunnelsMin: 7 });
+    const { code, stdout } = await depotCommand(['reload', '--home', home.path, '--json']);
+    assert.equal(code, 0);
+    const { restart } = JSON.parse(stdout) as { restart: string[] };
+    assert.deepEqual(restart, ['tunnelsMin']);
+    writeConfig(home.path, { drainMs: 'soon' });
+    const failed = await depotCommand(['reload', '--home', home.path]);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /config\.json: drainMs: /);
+    writeConfig(home.path, { drainMs: 1234 });
+    server.child.kill('SIGHUP');
+    await server.says(/drainMs.* changed/);
+  });
+});
