@@ -62,6 +62,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'read the configuration again; a bad one changes nothing',
     load: async () => (await import('./reload.ts')).reloadCommand(),
   },
+  backup: {
+    summary: "copy a server's database, while it runs or not",
+    load: async () => (await import('./backup.ts')).backupCommand(),
+  },
   doctor: {
     summary: 'look at what can be wrong on this machine, and how to mend it',
     load: async () => (await import('./doctor.ts')).doctorCommand(),
