@@ -121,6 +121,8 @@ export class DepotClient implements AsyncDisposable {
       associate: { advertise: undefined, ports: undefined, queueBytes: config.udpQueueBytes },
       authenticate: () => Promise.resolve(true),
       anonymous: true,
+      strangersMax: config.strangersMax,
+      strangersPerAddressMax: config.strangersMax,
       handshakeMs: config.handshakeMs,
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,

@@ -65,6 +65,11 @@ const entry = {
     .max(100_000)
     .default(100)
     .describe('how many addresses may send to one published UDP port at a time'),
+  strangersMax: z
+    .int()
+    .min(1)
+    .default(4000)
+    .describe('how many may wait at a port before they have said what they want; more take the place of the oldest'),
   httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
 };
 
@@ -114,6 +119,7 @@ export const ServerConfig = z.strictObject({
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
   ...entry,
   openMs: milliseconds('how long a local may take to answer a request; longer than its own dialMs', 30_000),
+  strangersPerAddressMax: z.int().min(1).default(1000).describe('the same for one address, or one /64 with IPv6'),
   tunnelIdMs: milliseconds('how long the id of a tunnel that was asked for is good', 10_000),
   webhookUrl: z
     .url({ protocol: /^https?$/ })

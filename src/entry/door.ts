@@ -4,6 +4,7 @@
 import type net from 'node:net';
 import { asDepotError, DepotError } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
+import { WaitingRoom } from '../net/waiting-room.ts';
 import { HttpProxy } from './http.ts';
 import type { EntryOptions } from './options.ts';
 import { serveSocks4 } from './socks4.ts';
@@ -16,11 +17,12 @@ const FirstByte = { socks4: 0x04, socks5: 0x05, tls: 0x16, A: 0x41, Z: 0x5a } as
 export class Door {
   readonly #options: EntryOptions;
   readonly #http: HttpProxy;
-  readonly #waiting = new Set<Visitor>();
+  readonly #waiting: WaitingRoom;
   #closed = false;
 
   constructor(options: EntryOptions) {
     this.#options = options;
+    this.#waiting = new WaitingRoom(options);
     this.#http = new HttpProxy(options);
   }
 
@@ -28,10 +30,10 @@ export class Door {
   async serve(accepted: net.Socket): Promise<void> {
     const visitor = new Visitor(accepted, this.#options, {
       onWaiting: (waiting) => {
-        this.#waiting.add(waiting);
+        this.#waiting.enter(waiting);
         if (this.#closed) setImmediate(() => waiting.destroy());
       },
-      onSettled: (settled) => this.#waiting.delete(settled),
+      onSettled: (settled) => this.#waiting.leave(settled),
     });
     try {
       await this.#letIn(visitor);
@@ -45,7 +47,7 @@ export class Door {
   /** Ends everybody who has not made a request yet, and from now on whoever waits for a further one. */
   close(): void {
     this.#closed = true;
-    for (const visitor of this.#waiting) visitor.destroy();
+    this.#waiting.clear();
   }
 
   async #letIn(visitor: Visitor): Promise<void> {

@@ -18,6 +18,9 @@ export interface EntryOptions {
   /** Whether clients need not say who they are. */
   readonly anonymous: boolean;
   readonly share: FairShare;
+  /** How many may wait at the door, in all and of one address. */
+  readonly strangersMax: number;
+  readonly strangersPerAddressMax: number;
   /** From being accepted to the request, in milliseconds. */
   readonly handshakeMs: number;
   /** How TLS is spoken, and where decrypted bytes wait; left out where the wire is this machine's own. */

@@ -9,6 +9,7 @@ import { deadline } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
+import { WaitingRoom, type WaitingRoomOptions } from '../net/waiting-room.ts';
 import type { TlsAcceptor } from '../net/tls.ts';
 import { canonicalHost } from '../socks/address.ts';
 
@@ -20,6 +21,8 @@ export interface Caller {
 
 export interface LinkDoorOptions {
   readonly acceptor: TlsAcceptor;
+  /** How many may knock, in all and of one address. */
+  readonly room: WaitingRoomOptions;
   readonly handshakeMs: number;
   readonly heartbeat: HeartbeatOptions;
   readonly share: FairShare;
@@ -31,21 +34,23 @@ export interface LinkDoorOptions {
 
 export class LinkDoor {
   readonly #options: LinkDoorOptions;
-  readonly #knocking = new Set<net.Socket>();
+  readonly #knocking: WaitingRoom;
 
   constructor(options: LinkDoorOptions) {
     this.#options = options;
+    this.#knocking = new WaitingRoom(options.room);
   }
 
   async serve(socket: net.Socket): Promise<void> {
     const { acceptor, handshakeMs, heartbeat, share, onHello, onTurnedAway } = this.#options;
     const from = canonicalHost(socket.remoteAddress ?? '');
     const limit = deadline(handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
+    const knocking = { from, destroy: () => void socket.destroy() };
     const done = (): void => {
       limit.clear();
-      this.#knocking.delete(socket);
+      this.#knocking.leave(knocking);
     };
-    this.#knocking.add(socket);
+    this.#knocking.enter(knocking);
     try {
       const peer = await acceptor.accept(socket, limit.signal);
       const connection: FrameConnection = new FrameConnection(
@@ -81,6 +86,6 @@ export class LinkDoor {
 
   /** Ends everybody who has not said who they are. */
   close(): void {
-    for (const socket of this.#knocking) socket.destroy();
+    this.#knocking.clear();
   }
 }

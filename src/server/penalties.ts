@@ -1,5 +1,6 @@
 // Slows down whoever guesses: each failure of an address makes its next attempt wait longer. One memory for every door.
 
+import { networkOf } from '../socks/address.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The first failure of an address costs its next attempt this much; each further one twice as much. */
@@ -19,13 +20,13 @@ export class Penalties {
 
   /** Waits as long as this address has to. */
   async serve(from: string, signal?: AbortSignal): Promise<void> {
-    const failures = this.#failures(sourceOf(from));
+    const failures = this.#failures(networkOf(from));
     if (failures > 0)
       await sleep(Math.min(PENALTY_MS * 2 ** (failures - 1), LONGEST_PENALTY_MS), undefined, { signal });
   }
 
   failed(from: string): void {
-    const source = sourceOf(from);
+    const source = networkOf(from);
     remember(
       this.#penalties,
       source,
@@ -35,7 +36,7 @@ export class Penalties {
   }
 
   forgive(from: string): void {
-    this.#penalties.delete(sourceOf(from));
+    this.#penalties.delete(networkOf(from));
   }
 
   /** Failures in a row that are not forgiven yet. */
@@ -44,15 +45,6 @@ export class Penalties {
     return penalty === undefined || performance.now() - penalty.atMs > FORGIVEN_AFTER_MS ? 0 : penalty.failures;
   }
 }
-
-/** An IPv6 user has a whole /64 to come from. */
-const sourceOf = (from: string): string => {
-  if (!from.includes(':')) return from;
-  const [head = '', tail = ''] = from.split('::');
-  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
-  const zeros = Array<string>(8 - groups(head).length - groups(tail).length).fill('0');
-  return [...groups(head), ...zeros, ...groups(tail)].slice(0, 4).join(':');
-};
 
 /** Keeps the newest `limit` entries. */
 export const remember = <T>(map: Map<string, T>, key: string, value: T, limit: number): void => {

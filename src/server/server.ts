@@ -170,6 +170,7 @@ export class DepotServer implements AsyncDisposable {
     this.#door = new LinkDoor({
       share,
       acceptor: new TlsAcceptor(identity),
+      room: config,
       handshakeMs: config.handshakeMs,
       heartbeat: config,
       onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),

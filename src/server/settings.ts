@@ -20,13 +20,25 @@ export const LIVE_SETTINGS = [
 
 export const entrySettingsOf = (
   config: ServerConfig,
-): Pick<EntryOptions, 'associate' | 'anonymous' | 'handshakeMs' | 'httpIdleMs' | 'advertised' | 'forThisMachine'> => ({
+): Pick<
+  EntryOptions,
+  | 'associate'
+  | 'anonymous'
+  | 'strangersMax'
+  | 'strangersPerAddressMax'
+  | 'handshakeMs'
+  | 'httpIdleMs'
+  | 'advertised'
+  | 'forThisMachine'
+> => ({
   associate: {
     advertise: config.advertiseUdp,
     ports: config.udpPorts === undefined ? undefined : portRangeOf(config.udpPorts),
     queueBytes: config.udpQueueBytes,
   },
   anonymous: config.allowAnonymous,
+  strangersMax: config.strangersMax,
+  strangersPerAddressMax: config.strangersPerAddressMax,
   handshakeMs: config.handshakeMs,
   httpIdleMs: config.httpIdleMs,
   advertised: config.advertise,

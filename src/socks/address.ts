@@ -105,6 +105,15 @@ const ipv6Text = (bytes: Uint8Array): string => {
   return canonicalHost(groups.join(':'));
 };
 
+/** Whom an IP address belongs to: whoever has an IPv6 address has the whole /64 around it. */
+export const networkOf = (from: string): string => {
+  if (!from.includes(':')) return from;
+  const [head = '', tail = ''] = from.split('::');
+  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
+  const zeros = Array<string>(8 - groups(head).length - groups(tail).length).fill('0');
+  return [...groups(head), ...zeros, ...groups(tail)].slice(0, 4).join(':');
+};
+
 /** `host:port`, with brackets where the host is IPv6. */
 export const formatAddress = ({ host, port }: Address): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;

@@ -51,6 +51,9 @@ export interface LinkOptions {
   readonly log: Log;
 }
 
+/** Twice what a server may be set to (`tunnelsMax`): one that asks for more means harm, or is broken. */
+const MOST_TUNNELS = 512;
+
 export class Link implements FrameSink {
   readonly welcome: Welcome;
   /** Milliseconds since 1970. */
@@ -59,6 +62,8 @@ export class Link implements FrameSink {
   readonly #options: LinkOptions;
   readonly #tunnels = new TunnelSet();
   readonly #ended = new AbortController();
+  /** Tunnels on their way. */
+  #bringing = 0;
 
   private constructor(control: FrameConnection, welcome: Welcome, options: LinkOptions) {
     this.welcome = welcome;
@@ -164,6 +169,9 @@ export class Link implements FrameSink {
   /** Brings the tunnel that the server asked for; `open` is the request that waits for it. */
   async #bring(id: string, open?: Open): Promise<void> {
     const { handshakeMs, heartbeat, share, windows, accept, log } = this.#options;
+    this.#bringing += 1;
+    if (this.#bringing + this.#tunnels.size > MOST_TUNNELS)
+      this.close(new DepotError('protocol-violation', `the server asked for more than ${MOST_TUNNELS} tunnels`));
     const limit = deadline(
       handshakeMs,
       () => new DepotError('timed-out', 'the server did not take a tunnel in time'),
@@ -183,6 +191,7 @@ export class Link implements FrameSink {
       const message: LocalControl = { type: 'tunnel-failed', tunnel: id, failure };
       this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
     } finally {
+      this.#bringing -= 1;
       limit.clear();
     }
   }

@@ -197,3 +197,29 @@ test('an id expires', async () => {
   late.send(Type.hello, 0, { purpose: 'tunnel', id: (ids as string[])[0] });
   assert.equal(await late.turnedAway(), 'protocol-violation');
 });
+
+test('more silent strangers than may wait: the oldest go, and users and locals come in as ever', async () => {
+  await using crowded = await Depot.pair({ strangersMax: 20, strangersPerAddressMax: 20 });
+  const { socksPort, login, server } = crowded;
+  for (const port of [socksPort, server.address.controlPort]) {
+    let shownOut = 0;
+    const enough = Promise.withResolvers<void>();
+    const sockets = Array.from({ length: 60 }, () => net.connect({ host: LOOPBACK, port }));
+    for (const socket of sockets) {
+      socket
+        .on('error', () => undefined)
+        .on('close', () => {
+          shownOut += 1;
+          if (shownOut === 40) enough.resolve();
+        });
+      socket.resume();
+    }
+    await enough.promise;
+    assert.equal(shownOut, 40);
+    const stream = await openStream({ socksPort, login, host: 'home.depot', port: echo.port });
+    stream.destroy();
+    const { link } = await server.administration.invite(`local-${port}`);
+    await crowded.join(link);
+    for (const socket of sockets) socket.destroy();
+  }
+});

@@ -1,0 +1,63 @@
+// Those who were accepted and have not said yet what they want. Bounded, in all and from one address: whoever comes when
+// it is full takes the place of the one who has waited longest, so that strangers who say nothing keep nobody out.
+
+import { networkOf } from '../socks/address.ts';
+
+/** Whoever waits. */
+export interface Waiting {
+  /** IP address. */
+  readonly from: string;
+  /** Ends the connection without another word. */
+  destroy(): void;
+}
+
+export interface WaitingRoomOptions {
+  /** How many may wait in all. */
+  readonly strangersMax: number;
+  /** How many of one address; of one /64 with IPv6. */
+  readonly strangersPerAddressMax: number;
+}
+
+export class WaitingRoom {
+  readonly #options: WaitingRoomOptions;
+  /** In the order in which they came. */
+  readonly #all = new Set<Waiting>();
+  readonly #byNetwork = new Map<string, Set<Waiting>>();
+
+  constructor(options: WaitingRoomOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  enter(waiting: Waiting): void {
+    const network = networkOf(waiting.from);
+    const neighbours = this.#byNetwork.get(network) ?? new Set();
+    this.#byNetwork.set(network, neighbours.add(waiting));
+    this.#all.add(waiting);
+    if (neighbours.size > this.#options.strangersPerAddressMax) this.#showOut(neighbours);
+    else if (this.#all.size > this.#options.strangersMax) this.#showOut(this.#all);
+  }
+
+  leave(waiting: Waiting): void {
+    if (!this.#all.delete(waiting)) return;
+    const network = networkOf(waiting.from);
+    const neighbours = this.#byNetwork.get(network);
+    neighbours?.delete(waiting);
+    if (neighbours?.size === 0) this.#byNetwork.delete(network);
+  }
+
+  /** Ends everybody who waits. */
+  clear(): void {
+    for (const waiting of this.#all) waiting.destroy();
+  }
+
+  #showOut(from: ReadonlySet<Waiting>): void {
+    const [longest] = from;
+    if (longest === undefined) return;
+    this.leave(longest);
+    longest.destroy();
+  }
+}
