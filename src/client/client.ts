@@ -11,45 +11,26 @@ import { Door } from '../entry/door.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
-import { type Resolve, resolveHost } from '../net/dial.ts';
+import { type Log, logOf, setLevel } from '../log.ts';
+import { resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
 import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
-import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
+import { Streams } from '../net/streams.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import { AdminSocket } from '../watch/admin-socket.ts';
 import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
+import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { createServerConnector } from './connector.ts';
 
 /** What a client tells while it runs. */
-export interface ClientEvents {
-  /** The link is up. */
-  connected: [{ readonly name: string; readonly server: string }];
-  /** The link is down, or an attempt failed; `retryInMs` until the next one. */
-  disconnected: [{ readonly error: DepotError; readonly retryInMs: number }];
-  streamStart: [StreamSnapshot];
-  streamEnd: [StreamEnd];
-}
+export type ClientEvents = DialingEvents;
 
 /** Every setting of the configuration, and what a program that embeds a client may want besides. */
-export interface ClientOptions extends Partial<ClientConfig> {
-  /** The client's home directory; made where it is missing. */
-  readonly home: string;
-  /** A join link; needed once, ignored by a client that joined with it. */
-  readonly link?: string | undefined;
-  /** The configuration file; default `config.json` in the home, where it is there. */
-  readonly configFile?: string | undefined;
-  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Finds the addresses of the server; default the operating system's resolver. */
-  readonly resolve?: Resolve;
-  /** Default: silence. A function is called once, with the configured level. */
-  readonly log?: LogOption;
-}
+export type ClientOptions = Partial<ClientConfig> & DialingOptions;
 
 export class DepotClient implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */

@@ -8,46 +8,27 @@ import { LocalConfig } from '../config/schema.ts';
 import { DepotError } from '../errors.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
-import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
-import { type Resolve, resolveHost, reverseHost } from '../net/dial.ts';
+import { type Log, logOf, setLevel } from '../log.ts';
+import { resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
-import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
+import { type StreamEnd, Streams } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import { AdminSocket } from '../watch/admin-socket.ts';
 import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
+import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
 import { Rules } from './rules.ts';
 
 /** What a local tells while it runs. */
-export interface LocalEvents {
-  /** The link is up. */
-  connected: [{ readonly name: string; readonly server: string }];
-  /** The link is down, or an attempt failed; `retryInMs` until the next one. */
-  disconnected: [{ readonly error: DepotError; readonly retryInMs: number }];
-  streamStart: [StreamSnapshot];
-  streamEnd: [StreamEnd];
-}
+export type LocalEvents = DialingEvents;
 
 /** Every setting of the configuration, and what a program that embeds a local may want besides. */
-export interface LocalOptions extends Partial<LocalConfig> {
-  /** The local's home directory; made where it is missing. */
-  readonly home: string;
-  /** A join link; needed once, ignored by a local that joined with it. */
-  readonly link?: string | undefined;
-  /** The configuration file; default `config.json` in the home, where it is there. */
-  readonly configFile?: string | undefined;
-  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
-  readonly env?: NodeJS.ProcessEnv;
-  /** Finds the addresses of a name; default the operating system's resolver. */
-  readonly resolve?: Resolve;
-  /** Default: silence. A function is called once, with the configured level. */
-  readonly log?: LogOption;
-}
+export type LocalOptions = Partial<LocalConfig> & DialingOptions;
 
 export class DepotLocal implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */

@@ -1,0 +1,32 @@
+// What the two roles that dial the server, local and client, have in common towards the program that runs them.
+
+import type { DepotError } from '../errors.ts';
+import type { LogOption } from '../log.ts';
+import type { Resolve } from '../net/dial.ts';
+import type { StreamEnd, StreamSnapshot } from '../net/streams.ts';
+
+/** What such a role tells while it runs. */
+export interface DialingEvents {
+  /** The link is up. */
+  connected: [{ readonly name: string; readonly server: string }];
+  /** The link is down, or an attempt failed; `retryInMs` until the next one. */
+  disconnected: [{ readonly error: DepotError; readonly retryInMs: number }];
+  streamStart: [StreamSnapshot];
+  streamEnd: [StreamEnd];
+}
+
+/** What a program that embeds such a role may want besides the settings of the configuration. */
+export interface DialingOptions {
+  /** The home directory of the role; made where it is missing. */
+  readonly home: string;
+  /** A join link; needed once, ignored by a role that joined with it. */
+  readonly link?: string | undefined;
+  /** The configuration file; default `config.json` in the home, where it is there. */
+  readonly configFile?: string | undefined;
+  /** Variables that stand for settings; default none. The command line hands in `process.env`. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Finds the addresses of a name, the server's too; default the operating system's resolver. */
+  readonly resolve?: Resolve;
+  /** Default: silence. A function is called once, with the configured level. */
+  readonly log?: LogOption;
+}
