@@ -57,13 +57,23 @@ const HEAD = `# Configuration
 
 This page is made from the schema of the settings by \`npm run build:reference\`; do not edit it.
 
-Settings come from flags, \`DEPOT_…\` variables and the file \`config.json\` in the home (or the one that \`--config\` names), in this order; what nobody said has its default. An unknown key is an error. Units are in the names: \`…Ms\` are milliseconds, \`…Bytes\` bytes. In a variable, the items of a list are separated by spaces.
+Settings come from flags, \`DEPOT_…\` variables and the file \`config.json\` or \`config.yaml\` in the home (or the one that \`--config\` names), in this order; what nobody said has its default. An unknown key is an error. Units are in the names: \`…Ms\` are milliseconds, \`…Bytes\` bytes. In a variable, the items of a list are separated by spaces.
 
 \`depot config show server\` shows what is in force and where each setting came from, \`depot config check server\` says what is wrong; both take the flags of the role, and \`local\` and \`client\` as well.
 
 The package has JSON Schemas in \`schema/\`, for editors:
 
     { "$schema": "./node_modules/depot-socks/schema/server.json", "advertise": "vps.example" }
+
+The same in YAML, in \`config.yaml\` (\`config.yml\` does too); other files are YAML by their name:
+
+    # yaml-language-server: $schema=./node_modules/depot-socks/schema/server.json
+    advertise: vps.example
+    rules:
+      - deny *:25
+      - allow *
+
+It is YAML 1.2: only \`true\` and \`false\` are booleans, \`no\` and \`on\` are texts. Errors name line and column. A home with both \`config.json\` and \`config.yaml\` is refused.
 `;
 
 export const renderPage = (): string => [HEAD, ...(Object.keys(ROLES) as Role[]).map(sectionOf)].join('\n');

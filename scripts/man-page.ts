@@ -41,7 +41,7 @@ export const commandsBelow = (command: Command): Command[] =>
   command.commands.flatMap((below) => [below, ...commandsBelow(below)]);
 
 const FILES = [
-  tagged('~/.depot', 'the home of a role: config.json, its key, its state and its admin socket'),
+  tagged('~/.depot', 'the home of a role: config.json or config.yaml, its key, its state and its admin socket'),
   tagged('~/.cache/depot', 'compiled code; may be removed at any time'),
 ];
 const ENVIRONMENT = [

@@ -160,7 +160,7 @@ export const administer = async <T>(
   }
   // Database and all: nothing that a command needs while the server runs.
   const { offlineAdministration, openServerState } = await import('../server/state.ts');
-  const state = openServerState({ home: directory, env: process.env });
+  const state = await openServerState({ home: directory, env: process.env });
   try {
     return await work(offlineAdministration(state));
   } finally {

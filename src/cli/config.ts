@@ -11,13 +11,12 @@ import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 const ROLES: Readonly<Record<string, z.ZodObject>> = { server: ServerConfig, local: LocalConfig, client: ClientConfig };
 
 /** No setting is a secret: keys and passwords lie in files and in the database. */
-const explain = (role: string, options: CommonOptions): Setting[] => {
+const explain = (role: string, options: CommonOptions): Promise<Setting[]> => {
   const { home, configFile, ...flags } = settingsOf(options);
   return explainConfig(ROLES[role] as z.ZodObject, {
     flags,
     env: process.env,
-    file: configFile ?? Home.at(home).configFile,
-    required: configFile !== undefined,
+    ...Home.at(home).configFiles(configFile),
   });
 };
 
@@ -36,7 +35,7 @@ const checkCommands = (): Command[] =>
     addSettings(new Command(role), schema, [])
       .description(`Says what is wrong with the configuration of a ${role}, or nothing.`)
       .addHelpText('after', `\nExample:\n  depot config check ${role}`)
-      .action((options: CommonOptions) => void explain(role, options)),
+      .action(async (options: CommonOptions) => void (await explain(role, options))),
   );
 
 const showCommands = (): Command[] =>
@@ -45,8 +44,8 @@ const showCommands = (): Command[] =>
       .description(`Shows every setting of a ${role} and where it came from. Takes the flags of depot ${role}.`)
       .option('--json', 'print JSON')
       .addHelpText('after', `\nExample:\n  depot config show ${role} --json`)
-      .action(({ json, ...options }: CommonOptions & { json?: true }) => {
-        const settings = explain(role, options);
+      .action(async ({ json, ...options }: CommonOptions & { json?: true }) => {
+        const settings = await explain(role, options);
         if (json === true) printJson(settings);
         else print(show(settings));
       }),

@@ -59,13 +59,15 @@ export const checkHome = (directory: string): Finding => {
 const SCHEMAS = { server: ServerConfig, local: LocalConfig, client: ClientConfig } as const;
 
 /** The settings of a role by key, or what is wrong with them. */
-export const readSettings = (home: Home, role: Role): [Finding, Readonly<Record<string, unknown>> | undefined] => {
+export const readSettings = async (
+  home: Home,
+  role: Role,
+): Promise<[Finding, Readonly<Record<string, unknown>> | undefined]> => {
   try {
-    const settings = explainConfig(SCHEMAS[role], {
+    const settings = await explainConfig(SCHEMAS[role], {
       flags: {},
       env: process.env,
-      file: home.configFile,
-      required: false,
+      ...home.configFiles(undefined),
     });
     const given = settings.filter(({ from }) => from !== null).map(({ key }) => key);
     const says = given.length === 0 ? 'all defaults' : `given: ${given.join(', ')}`;

@@ -65,7 +65,7 @@ const examine = async (directory: string): Promise<Finding[]> => {
   if (status !== undefined) findings.push(describeRunning(status));
   // Where nobody has moved in yet, it is a server that would want ports.
   const role = home.role ?? 'server';
-  const [configuration, settings] = readSettings(home, role);
+  const [configuration, settings] = await readSettings(home, role);
   findings.push(configuration);
   if (role !== 'server') findings.push(...(await checkServer(home, role)));
   else if (settings !== undefined) findings.push(...(await checkServerSide(settings, status !== undefined)));

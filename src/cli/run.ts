@@ -5,8 +5,8 @@ import type { DepotError } from '../errors.ts';
 
 interface Stoppable {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
-  /** Left out where there is no configuration to read again. Throws what is wrong; the role has logged it. */
-  reload?(): unknown;
+  /** Left out where there is no configuration to read again. Rejects with what is wrong; the role has logged it. */
+  reload?(): Promise<unknown>;
 }
 
 const INTERRUPTED = 130;
@@ -41,11 +41,8 @@ export const untilSignal = (role: Stoppable): Promise<number> =>
     };
     process.on('SIGTERM', () => end(!ending));
     process.on('SIGHUP', () => {
-      try {
-        role.reload?.();
-      } catch {
-        // It is in the log, and a signal has no answer.
-      }
+      // What is wrong is in the log, and a signal has no answer.
+      role.reload?.().catch(() => undefined);
     });
     process.on('SIGINT', () => {
       code = INTERRUPTED;

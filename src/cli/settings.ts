@@ -41,7 +41,9 @@ export const homeOption = (): Option =>
 
 /** Adds a flag for every setting; `common` ones are shown in the help, the others are there all the same. */
 export const addSettings = (command: Command, schema: z.ZodObject, common: readonly string[]): Command => {
-  command.addOption(homeOption()).option('--config <file>', 'configuration file (default: config.json in the home)');
+  command
+    .addOption(homeOption())
+    .option('--config <file>', 'configuration file, JSON or YAML (default: config.json or config.yaml in the home)');
   for (const [key, field] of Object.entries(schema.shape)) {
     const option = optionOf(key, field as z.core.$ZodType & { readonly description?: string });
     if (option !== undefined) command.addOption(common.includes(key) ? option : option.hideHelp());

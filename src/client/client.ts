@@ -136,9 +136,8 @@ export class DepotClient implements AsyncDisposable {
   }: ClientOptions): Promise<DepotClient> {
     const home = Home.open(directory);
     home.requireRole('client');
-    const file = configFile ?? home.configFile;
-    const sources = { flags, env, file, required: configFile !== undefined };
-    const config = loadConfig(ClientConfig, sources);
+    const sources = { flags, env, ...home.configFiles(configFile) };
+    const config = await loadConfig(ClientConfig, sources);
     requireLoopback(config.host);
     const client = new DepotClient(home, config, sources, { link, ...(log && { log }), ...(resolve && { resolve }) });
     try {
@@ -203,8 +202,8 @@ export class DepotClient implements AsyncDisposable {
     };
   }
 
-  /** Reads the configuration again. Throws `invalid-config`, nothing changed then. */
-  reload(): Reloaded {
+  /** Reads the configuration again. Rejects with `invalid-config`, nothing changed then. */
+  reload(): Promise<Reloaded> {
     return this.#reloading.reload();
   }
 

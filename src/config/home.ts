@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, w
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { DepotError, errnoOf } from '../errors.ts';
+import type { ConfigFiles } from './file.ts';
 
 /** The longest path that a Unix socket can have on Linux and, rounded down, on macOS. */
 const MAX_SOCKET_PATH = 103;
@@ -61,8 +62,11 @@ export class Home {
   get exists(): boolean {
     return existsSync(this.directory);
   }
-  get configFile(): string {
-    return path.join(this.directory, 'config.json');
+  /** The configuration file that was named, which has to be there, or what may lie here. */
+  configFiles(named: string | undefined): ConfigFiles {
+    if (named !== undefined) return { files: [named], required: true };
+    const files = ['config.json', 'config.yaml', 'config.yml'].map((name) => path.join(this.directory, name));
+    return { files, required: false };
   }
   /** The private key of this role. */
   get keyFile(): string {

@@ -1,17 +1,14 @@
 // Puts a configuration together: flag before variable before file before default. What is wrong is named with its place.
 
-import { readFileSync } from 'node:fs';
 import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
-import { DepotError, errnoOf, messageOf } from '../errors.ts';
+import { DepotError } from '../errors.ts';
+import { type ConfigFiles, readConfigFile } from './file.ts';
 
-export interface ConfigSources {
+export interface ConfigSources extends ConfigFiles {
   /** What the command line said, by key. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly env: NodeJS.ProcessEnv;
-  /** The file; where it is not there and not `required`, it says nothing. */
-  readonly file: string;
-  readonly required: boolean;
 }
 
 /** `socksPort` is `DEPOT_SOCKS_PORT` in the environment. */
@@ -51,29 +48,6 @@ const fromText = (schema: z.core.$ZodType, text: string): unknown => {
   }
 };
 
-const readFile = (file: string, required: boolean): Record<string, unknown> => {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' && !required) return {};
-    throw new DepotError('invalid-config', `Cannot read ${file}: ${errnoOf(error) ?? messageOf(error)}.`, {
-      cause: error,
-    });
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new DepotError('invalid-config', `${file} is no JSON: ${messageOf(error)}.`, { cause: error });
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new DepotError('invalid-config', `${file} has to hold one JSON object, like { "socksPort": 8864 }.`);
-  }
-  const { $schema: _forEditors, ...values } = json as Record<string, unknown>;
-  return values;
-};
-
 /** At most every third letter may differ for a key to be taken for a slip of another one. */
 const nearest = (key: string, known: readonly string[]): string => {
   const candidate = closest(key, [...known]);
@@ -102,9 +76,10 @@ interface Gathered {
   readonly places: Readonly<Record<string, string>>;
 }
 
-const gather = (schema: z.ZodObject, { flags, env, file, required }: ConfigSources): Gathered => {
-  const values = readFile(file, required);
-  const places: Record<string, string> = Object.fromEntries(Object.keys(values).map((key) => [key, `${file}: ${key}`]));
+const gather = async (schema: z.ZodObject, { flags, env, ...files }: ConfigSources): Promise<Gathered> => {
+  const file = await readConfigFile(files);
+  const values = { ...file.values };
+  const places = { ...file.places };
   for (const [key, field] of Object.entries(schema.shape)) {
     const variable = kindOf(field) === 'object' ? undefined : env[variableOf(key)];
     const flag = flags[key];
@@ -128,8 +103,8 @@ const parse = <S extends z.ZodObject>(schema: S, { values, places }: Gathered): 
 };
 
 /** Throws `invalid-config`: the place, the key, what is wrong and what is expected. */
-export const loadConfig = <S extends z.ZodObject>(schema: S, sources: ConfigSources): z.output<S> =>
-  parse(schema, gather(schema, sources));
+export const loadConfig = async <S extends z.ZodObject>(schema: S, sources: ConfigSources): Promise<z.output<S>> =>
+  parse(schema, await gather(schema, sources));
 
 /** A setting in force. */
 export interface Setting {
@@ -141,8 +116,8 @@ export interface Setting {
 }
 
 /** Every setting as `loadConfig` would have it, and where it came from. Throws the same. */
-export const explainConfig = (schema: z.ZodObject, sources: ConfigSources): Setting[] => {
-  const gathered = gather(schema, sources);
+export const explainConfig = async (schema: z.ZodObject, sources: ConfigSources): Promise<Setting[]> => {
+  const gathered = await gather(schema, sources);
   const config: Record<string, unknown> = parse(schema, gathered);
   return Object.keys(schema.shape).map((key) => ({ key, value: config[key], from: gathered.places[key] ?? null }));
 };

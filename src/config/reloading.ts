@@ -45,9 +45,11 @@ export class Reloading<S extends z.ZodObject> {
   constructor(options: ReloadingOptions<S>) {
     this.#options = options;
     this.#config = options.config;
-    this.#seen = stampOf(options.sources.file);
-    this.#required = options.sources.required || this.#seen !== MISSING;
-    this.#watcher = this.#watch(path.dirname(path.resolve(options.sources.file)));
+    const { files, required } = options.sources;
+    this.#seen = stampOf(files);
+    this.#required = required || this.#seen !== MISSING;
+    // All of them lie in one directory.
+    this.#watcher = this.#watch(path.dirname(path.resolve(files[0] ?? '')));
   }
 
   /** What is in force. */
@@ -55,11 +57,11 @@ export class Reloading<S extends z.ZodObject> {
     return this.#config;
   }
 
-  /** Throws `invalid-config`: the place, the key, what is wrong. Nothing has changed then. */
-  reload(): Reloaded {
+  /** Rejects with `invalid-config`: the place, the key, what is wrong. Nothing has changed then. */
+  async reload(): Promise<Reloaded> {
     const { log } = this.#options;
     try {
-      const { applied, restart } = this.#swap();
+      const { applied, restart } = await this.#swap();
       log.info(
         { event: 'reloaded', applied, restart },
         `read the configuration again: ${applied.join(', ') || 'nothing'} changed${restart.length > 0 ? `; a restart is needed for ${restart.join(', ')}` : ''}`,
@@ -77,10 +79,10 @@ export class Reloading<S extends z.ZodObject> {
     this.#watcher?.close();
   }
 
-  #swap(): Reloaded {
+  async #swap(): Promise<Reloaded> {
     const { schema, sources, live, prepare } = this.#options;
-    this.#seen = stampOf(sources.file);
-    const next: Record<string, unknown> = loadConfig(schema, { ...sources, required: this.#required });
+    this.#seen = stampOf(sources.files);
+    const next: Record<string, unknown> = await loadConfig(schema, { ...sources, required: this.#required });
     const now: Record<string, unknown> = this.#config;
     const changed = Object.keys(schema.shape).filter((key) => !isDeepStrictEqual(next[key], now[key]));
     const applied = changed.filter((key) => live.includes(key));
@@ -113,19 +115,17 @@ export class Reloading<S extends z.ZodObject> {
 
   #look(): void {
     this.#timer = undefined;
-    if (stampOf(this.#options.sources.file) === this.#seen) return;
-    try {
-      this.reload();
-    } catch {
-      // It is in the log, and nobody waits for an answer.
-    }
+    if (stampOf(this.#options.sources.files) === this.#seen) return;
+    // What is wrong is in the log, and nobody waits for an answer.
+    this.reload().catch(() => undefined);
   }
 }
 
 const MISSING = '';
 
-/** Another one for each version of a file. */
-const stampOf = (file: string): string => {
-  const stats = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? MISSING : `${stats.ino} ${stats.size} ${stats.mtimeNs}`;
-};
+/** Another one for each version of the file, wherever it is. */
+const stampOf = (files: readonly string[]): string =>
+  files
+    .map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }))
+    .flatMap((stats, index) => (stats === undefined ? [] : `${index} ${stats.ino} ${stats.size} ${stats.mtimeNs}`))
+    .join();

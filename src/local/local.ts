@@ -2,7 +2,7 @@
 
 import { EventEmitter } from 'node:events';
 import { Home } from '../config/home.ts';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { LocalConfig } from '../config/schema.ts';
 import { DepotError } from '../errors.ts';
@@ -47,10 +47,10 @@ export class DepotLocal implements AsyncDisposable {
 
   private constructor(
     home: Home,
-    { link, configFile, env = {}, home: _home, log, resolve = resolveHost, ...flags }: LocalOptions,
+    config: LocalConfig,
+    sources: ConfigSources,
+    { link, log, resolve = resolveHost }: Pick<LocalOptions, 'link' | 'log' | 'resolve'>,
   ) {
-    const sources = { flags, env, file: configFile ?? home.configFile, required: configFile !== undefined };
-    const config = loadConfig(LocalConfig, sources);
     const share = new FairShare();
     this.#log = logOf(log, config.logLevel);
     this.#rules = new Rules(config.allow);
@@ -125,10 +125,20 @@ export class DepotLocal implements AsyncDisposable {
    * Begins to connect, and resolves at once: `connected` tells when the link is up, `over` when it will never be.
    * Rejects with a `DepotError` where home, configuration or link cannot be used.
    */
-  static async start(options: LocalOptions): Promise<DepotLocal> {
-    const home = Home.open(options.home);
+  static async start({
+    home: directory,
+    configFile,
+    env = {},
+    link,
+    log,
+    resolve,
+    ...flags
+  }: LocalOptions): Promise<DepotLocal> {
+    const home = Home.open(directory);
     home.requireRole('local');
-    const local = new DepotLocal(home, options);
+    const sources = { flags, env, ...home.configFiles(configFile) };
+    const config = await loadConfig(LocalConfig, sources);
+    const local = new DepotLocal(home, config, sources, { link, ...(log && { log }), ...(resolve && { resolve }) });
     try {
       local.#admin = await AdminSocket.listen(home.socketFile, local);
       return local;
@@ -159,9 +169,9 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   /**
-   * Reads the configuration again. Streams that the new rules forbid end. Throws `invalid-config`, nothing changed then.
+   * Reads the configuration again. Streams that the new rules forbid end. Rejects with `invalid-config`, nothing changed then.
    */
-  reload(): Reloaded {
+  reload(): Promise<Reloaded> {
     return this.#reloading.reload();
   }
 

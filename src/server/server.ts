@@ -180,7 +180,7 @@ export class DepotServer implements AsyncDisposable {
 
   /** Opens the home, binds every port, and runs. Rejects with a `DepotError` and leaves nothing open. */
   static async start(options: ServerOptions): Promise<DepotServer> {
-    const state = openServerState(options);
+    const state = await openServerState(options);
     let server: DepotServer | undefined;
     try {
       server = new DepotServer(state, logOf(options.log, state.config.logLevel), options.log);
@@ -312,9 +312,9 @@ export class DepotServer implements AsyncDisposable {
   }
 
   /**
-   * Reads the configuration again. Streams that the new rules forbid end. Throws `invalid-config`, nothing changed then.
+   * Reads the configuration again. Streams that the new rules forbid end. Rejects with `invalid-config`, nothing changed then.
    */
-  reload(): Reloaded {
+  reload(): Promise<Reloaded> {
     return this.#reloading.reload();
   }
 

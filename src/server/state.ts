@@ -17,7 +17,7 @@ import { type Policy, policyOf } from './policy.ts';
 export interface ServerOptions extends Partial<ServerConfig> {
   /** The server's home directory; made where it is missing. */
   readonly home: string;
-  /** The configuration file; default `config.json` in the home, where it is there. */
+  /** The configuration file, JSON or YAML by its name; default `config.json` or `config.yaml` in the home, where it is there. */
   readonly configFile?: string | undefined;
   /** Variables that stand for settings; default none. The command line hands in `process.env`. */
   readonly env?: NodeJS.ProcessEnv;
@@ -53,18 +53,18 @@ export interface ServerState {
   readonly policy: Policy;
 }
 
-/** Opens a home as a server's. Throws `invalid-config` or `unusable-home`. */
-export const openServerState = ({
+/** Opens a home as a server's. Rejects with `invalid-config` or `unusable-home`. */
+export const openServerState = async ({
   home: directory,
   configFile,
   env = {},
   log: _log,
   ...flags
-}: ServerOptions): ServerState => {
+}: ServerOptions): Promise<ServerState> => {
   const home = Home.open(directory);
   home.requireRole('server');
-  const sources = { flags, env, file: configFile ?? home.configFile, required: configFile !== undefined };
-  const config = loadConfig(ServerConfig, sources);
+  const sources = { flags, env, ...home.configFiles(configFile) };
+  const config = await loadConfig(ServerConfig, sources);
   // Before anything is made: what is wrong in the file leaves no trace.
   policyOf(config, new Set());
   const identity = identityOf(home.privateKey(generatePrivateKey));

@@ -21,7 +21,7 @@ export interface DialingOptions {
   readonly home: string;
   /** A join link; needed once, ignored by a role that joined with it. */
   readonly link?: string | undefined;
-  /** The configuration file; default `config.json` in the home, where it is there. */
+  /** The configuration file, JSON or YAML by its name; default `config.json` or `config.yaml` in the home, where it is there. */
   readonly configFile?: string | undefined;
   /** Variables that stand for settings; default none. The command line hands in `process.env`. */
   readonly env?: NodeJS.ProcessEnv;

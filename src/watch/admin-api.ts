@@ -73,7 +73,7 @@ export interface Observable {
   /** Ends a stream by its number, or the session of a local (NAME) or a client (USER/DEVICE). */
   kick(id: string): void;
   /** Reads the configuration again. Throws `invalid-config`, nothing changed then. */
-  reload(): Reloaded;
+  reload(): Promise<Reloaded>;
   /** Tries a target the way a stream goes; only a server can. */
   check?(question: CheckQuestion): Promise<CheckResult>;
 }

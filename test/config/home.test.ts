@@ -67,7 +67,7 @@ describe('a home', () => {
 
   it('may have a configuration that others can read, for nothing secret is in it', (t) => {
     const home = Home.open(place(t));
-    writeFileSync(home.configFile, '{}', { mode: 0o644 });
+    writeFileSync(path.join(home.directory, 'config.json'), '{}', { mode: 0o644 });
     assert.ok(Home.open(home.directory).exists);
   });
 

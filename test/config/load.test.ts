@@ -25,16 +25,19 @@ interface Sources {
   readonly required?: boolean;
 }
 
-const load = (t: TestContext, { flags = {}, env = {}, file, required = false }: Sources): z.output<typeof Schema> => {
+const load = (
+  t: TestContext,
+  { flags = {}, env = {}, file, required = false }: Sources,
+): Promise<z.output<typeof Schema>> => {
   const place = path.join(temporaryDirectory(t), 'config.json');
   if (file !== undefined) writeFileSync(place, file);
-  return loadConfig(Schema, { flags, env, file: place, required });
+  return loadConfig(Schema, { flags, env, files: [place], required });
 };
 
 /** Loading fails with `invalid-config`; returns the lines of the message. */
-const complaint = (t: TestContext, sources: Sources): string => {
+const complaint = async (t: TestContext, sources: Sources): Promise<string> => {
   try {
-    load(t, sources);
+    await load(t, sources);
   } catch (error) {
     assert.ok(error instanceof DepotError);
     assert.equal(error.code, 'invalid-config');
@@ -44,24 +47,24 @@ const complaint = (t: TestContext, sources: Sources): string => {
 };
 
 describe('the configuration', () => {
-  it('is the defaults where nothing is said', (t) => {
-    assert.deepEqual(load(t, {}), { socksPort: 8864, host: '::', allowAnonymous: false, allow: [] });
+  it('is the defaults where nothing is said', async (t) => {
+    assert.deepEqual(await load(t, {}), { socksPort: 8864, host: '::', allowAnonymous: false, allow: [] });
   });
 
-  it('takes a flag before a variable before the file before the default', (t) => {
+  it('takes a flag before a variable before the file before the default', async (t) => {
     const file = '{ "socksPort": 1 }';
     const env = { DEPOT_SOCKS_PORT: '2' };
     const flags = { socksPort: '3' };
-    assert.equal(load(t, { file }).socksPort, 1);
-    assert.equal(load(t, { file, env }).socksPort, 2);
-    assert.equal(load(t, { env }).socksPort, 2);
-    assert.equal(load(t, { file, env, flags }).socksPort, 3);
-    assert.equal(load(t, { flags, env }).socksPort, 3);
-    assert.equal(load(t, { file, flags: { socksPort: undefined } }).socksPort, 1);
+    assert.equal((await load(t, { file })).socksPort, 1);
+    assert.equal((await load(t, { file, env })).socksPort, 2);
+    assert.equal((await load(t, { env })).socksPort, 2);
+    assert.equal((await load(t, { file, env, flags })).socksPort, 3);
+    assert.equal((await load(t, { flags, env })).socksPort, 3);
+    assert.equal((await load(t, { file, flags: { socksPort: undefined } })).socksPort, 1);
   });
 
-  it('mixes keys from every source', (t) => {
-    const config = load(t, {
+  it('mixes keys from every source', async (t) => {
+    const config = await load(t, {
       file: '{ "host": "a", "advertise": "x" }',
       env: { DEPOT_ALLOW_ANONYMOUS: 'true' },
       flags: { allow: ['*.lan'] },
@@ -75,43 +78,46 @@ describe('the configuration', () => {
     });
   });
 
-  it('reads text as what the schema wants', (t) => {
+  it('reads text as what the schema wants', async (t) => {
     for (const [text, value] of [
       ['true', true],
       ['1', true],
       ['false', false],
       ['0', false],
     ] as const) {
-      assert.equal(load(t, { env: { DEPOT_ALLOW_ANONYMOUS: text } }).allowAnonymous, value);
+      assert.equal((await load(t, { env: { DEPOT_ALLOW_ANONYMOUS: text } })).allowAnonymous, value);
     }
-    assert.deepEqual(load(t, { env: { DEPOT_ALLOW: ' a  b:1\tc ' } }).allow, ['a', 'b:1', 'c']);
-    assert.equal(load(t, { env: { DEPOT_ADVERTISE: '123' } }).advertise, '123');
-    assert.equal(load(t, { flags: { allowAnonymous: true } }).allowAnonymous, true);
+    assert.deepEqual((await load(t, { env: { DEPOT_ALLOW: ' a  b:1\tc ' } })).allow, ['a', 'b:1', 'c']);
+    assert.equal((await load(t, { env: { DEPOT_ADVERTISE: '123' } })).advertise, '123');
+    assert.equal((await load(t, { flags: { allowAnonymous: true } })).allowAnonymous, true);
   });
 
-  it('does not look at variables that are not its own', (t) => {
-    assert.equal(load(t, { env: { SOCKS_PORT: 'x', DEPOT_OTHER: 'x', socksPort: 'x' } }).socksPort, 8864);
+  it('does not look at variables that are not its own', async (t) => {
+    assert.equal((await load(t, { env: { SOCKS_PORT: 'x', DEPOT_OTHER: 'x', socksPort: 'x' } })).socksPort, 8864);
   });
 });
 
 describe('a key that is unknown', () => {
-  it('is an error that names the place and the nearest one', (t) => {
-    assert.match(complaint(t, { file: '{ "sockPort": 1 }' }), /config\.json: sockPort: .*Did you mean socksPort\?/);
-    assert.match(complaint(t, { file: '{ "socks_port": 1 }' }), /Did you mean socksPort\?/);
+  it('is an error that names the place and the nearest one', async (t) => {
+    assert.match(
+      await complaint(t, { file: '{ "sockPort": 1 }' }),
+      /config\.json: sockPort: .*Did you mean socksPort\?/,
+    );
+    assert.match(await complaint(t, { file: '{ "socks_port": 1 }' }), /Did you mean socksPort\?/);
   });
 
-  it('lists what there is where nothing is near', (t) => {
-    assert.match(complaint(t, { file: '{ "xyz": 1 }' }), /Known are: socksPort, host, allowAnonymous/);
+  it('lists what there is where nothing is near', async (t) => {
+    assert.match(await complaint(t, { file: '{ "xyz": 1 }' }), /Known are: socksPort, host, allowAnonymous/);
   });
 
-  it('is named however many there are', (t) => {
-    const message = complaint(t, { file: '{ "sockPort": 1, "hosts": 1 }' });
+  it('is named however many there are', async (t) => {
+    const message = await complaint(t, { file: '{ "sockPort": 1, "hosts": 1 }' });
     assert.match(message, /sockPort[^\n]*socksPort\?\n.*hosts[^\n]*host\?/);
   });
 
-  it('is one too when it is called like something that every object has', (t) => {
+  it('is one too when it is called like something that every object has', async (t) => {
     for (const key of ['__proto__', 'constructor', 'toString']) {
-      assert.match(complaint(t, { file: `{ "${key}": 1 }` }), new RegExp(`config\\.json: ${key}: `));
+      assert.match(await complaint(t, { file: `{ "${key}": 1 }` }), new RegExp(`config\\.json: ${key}: `));
     }
   });
 });
@@ -133,38 +139,39 @@ describe('a value that is wrong', () => {
     ['a text for a list in the file', { file: '{ "allow": "a" }' }, /config\.json: allow: .*array/],
   ];
   for (const [what, sources, place] of WRONG) {
-    it(`${what}: the place, the key and what is expected are named`, (t) => assert.match(complaint(t, sources), place));
+    it(`${what}: the place, the key and what is expected are named`, async (t) =>
+      assert.match(await complaint(t, sources), place));
   }
 
-  it('is named at the source that wins', (t) => {
-    const message = complaint(t, { file: '{ "socksPort": "x" }', env: { DEPOT_SOCKS_PORT: 'y' } });
+  it('is named at the source that wins', async (t) => {
+    const message = await complaint(t, { file: '{ "socksPort": "x" }', env: { DEPOT_SOCKS_PORT: 'y' } });
     assert.match(message, /^DEPOT_SOCKS_PORT: /);
   });
 
-  it('does not matter where a better source wins', (t) => {
-    assert.equal(load(t, { file: '{ "socksPort": "x" }', flags: { socksPort: '5' } }).socksPort, 5);
+  it('does not matter where a better source wins', async (t) => {
+    assert.equal((await load(t, { file: '{ "socksPort": "x" }', flags: { socksPort: '5' } })).socksPort, 5);
   });
 });
 
 describe('the file', () => {
-  it('may be missing, but not when it was asked for', (t) => {
-    assert.equal(load(t, { required: false }).socksPort, 8864);
-    assert.match(complaint(t, { required: true }), /Cannot read .*config\.json: ENOENT/);
+  it('may be missing, but not when it was asked for', async (t) => {
+    assert.equal((await load(t, { required: false })).socksPort, 8864);
+    assert.match(await complaint(t, { required: true }), /Cannot read .*config\.json: ENOENT/);
   });
 
-  it('has to be JSON, and an object', (t) => {
-    assert.match(complaint(t, { file: '{ socksPort: 1 }' }), /config\.json is no JSON/);
-    assert.match(complaint(t, { file: '' }), /config\.json is no JSON/);
-    for (const file of ['[]', 'null', '5', '"x"']) assert.match(complaint(t, { file }), /one JSON object/);
+  it('has to be JSON, and an object', async (t) => {
+    assert.match(await complaint(t, { file: '{ socksPort: 1 }' }), /config\.json is no JSON/);
+    assert.match(await complaint(t, { file: '' }), /config\.json is no JSON/);
+    for (const file of ['[]', 'null', '5', '"x"']) assert.match(await complaint(t, { file }), /one JSON object/);
   });
 
-  it('fails with nothing but invalid-config, whatever is in it', (t) => {
+  it('fails with nothing but invalid-config, whatever is in it', async (t) => {
     const file = path.join(temporaryDirectory(t), 'config.json');
-    fc.assert(
-      fc.property(fc.json(), (json) => {
+    await fc.assert(
+      fc.asyncProperty(fc.json(), async (json) => {
         writeFileSync(file, json);
         try {
-          loadConfig(Schema, { flags: {}, env: {}, file, required: true });
+          await loadConfig(Schema, { flags: {}, env: {}, files: [file], required: true });
         } catch (error) {
           assert.ok(error instanceof DepotError && error.code === 'invalid-config', String(error));
         }

@@ -9,17 +9,20 @@ import type { TestContext } from 'node:test';
 
 const NAS = 'nas.depot:22';
 
-const fromFile = (t: TestContext, publish: unknown): unknown => {
+const fromFile = async (t: TestContext, publish: unknown): Promise<unknown> => {
   const file = path.join(temporaryDirectory(t), 'config.json');
   writeFileSync(file, JSON.stringify({ publish }));
-  return loadConfig(ServerConfig, { flags: {}, env: {}, file, required: true }).publish;
+  return (await loadConfig(ServerConfig, { flags: {}, env: {}, files: [file], required: true })).publish;
 };
 
-const fromFlags = (schema: typeof ServerConfig | typeof ClientConfig, ...publish: readonly string[]): unknown =>
-  loadConfig(schema, { flags: { publish }, env: {}, file: '/nowhere', required: false }).publish;
+const fromFlags = async (
+  schema: typeof ServerConfig | typeof ClientConfig,
+  ...publish: readonly string[]
+): Promise<unknown> =>
+  (await loadConfig(schema, { flags: { publish }, env: {}, files: ['/nowhere'], required: false })).publish;
 
 describe('published ports in the configuration', () => {
-  it('are objects in the file', (t) => {
+  it('are objects in the file', async (t) => {
     const full = {
       listen: 2222,
       to: 'nas.depot:22',
@@ -27,15 +30,19 @@ describe('published ports in the configuration', () => {
       host: '::',
       user: 'alice',
     };
-    assert.deepEqual(fromFile(t, [full, { listen: 80, to: '[fd00::1]:8080' }]), [
+    assert.deepEqual(await fromFile(t, [full, { listen: 80, to: '[fd00::1]:8080' }]), [
       full,
       { listen: 80, to: '[fd00::1]:8080' },
     ]);
   });
 
-  it('are one line each on the command line', () => {
+  it('are one line each on the command line', async () => {
     assert.deepEqual(
-      fromFlags(ServerConfig, '2222=nas.depot:22', '80=x:1,from=10.0.0.0/8,from=fd00::/8,user=alice,host=127.0.0.1'),
+      await fromFlags(
+        ServerConfig,
+        '2222=nas.depot:22',
+        '80=x:1,from=10.0.0.0/8,from=fd00::/8,user=alice,host=127.0.0.1',
+      ),
       [
         { listen: 2222, to: NAS },
         { listen: 80, to: 'x:1', from: ['10.0.0.0/8', 'fd00::/8'], user: 'alice', host: '127.0.0.1' },
@@ -43,18 +50,18 @@ describe('published ports in the configuration', () => {
     );
   });
 
-  it('are UDP where they say so', () => {
+  it('are UDP where they say so', async () => {
     const udp = { protocol: 'udp', listen: 5353, to: 'nas.depot:53' };
-    assert.deepEqual(fromFlags(ClientConfig, '5353/udp=nas.depot:53', '5353/tcp=nas.depot:53'), [
+    assert.deepEqual(await fromFlags(ClientConfig, '5353/udp=nas.depot:53', '5353/tcp=nas.depot:53'), [
       udp,
       { ...udp, protocol: 'tcp' },
     ]);
   });
 
-  it('are several words in the variable', () => {
-    const sources = { flags: {}, env: { DEPOT_PUBLISH: '1=a:1 2=b:2' }, file: '/nowhere', required: false };
+  it('are several words in the variable', async () => {
+    const sources = { flags: {}, env: { DEPOT_PUBLISH: '1=a:1 2=b:2' }, files: ['/nowhere'], required: false };
     assert.deepEqual(
-      loadConfig(ClientConfig, sources).publish.map(({ listen }) => listen),
+      (await loadConfig(ClientConfig, sources)).publish.map(({ listen }) => listen),
       [1, 2],
     );
   });
@@ -79,12 +86,12 @@ describe('published ports in the configuration', () => {
     ['1=nas.depot:22,colour=red', /publish\[0\]: there is no such key as colour here/],
   ];
   for (const [entry, message] of wrong) {
-    it(`are refused as ${JSON.stringify(entry)}, with their number`, (t) => {
-      assert.throws(() => fromFile(t, [entry]), { code: 'invalid-config', message });
+    it(`are refused as ${JSON.stringify(entry)}, with their number`, async (t) => {
+      await assert.rejects(fromFile(t, [entry]), { code: 'invalid-config', message });
     });
   }
 
-  it('are nobody else’s on a client', () => {
-    assert.throws(() => fromFlags(ClientConfig, '1=a:1,user=alice'), /no such key as user here/);
+  it('are nobody else’s on a client', async () => {
+    await assert.rejects(fromFlags(ClientConfig, '1=a:1,user=alice'), /no such key as user here/);
   });
 });

@@ -44,6 +44,23 @@ describe('depot config', () => {
     assert.doesNotMatch(stderr, /drainMs/, 'a variable stands before the file');
   });
 
+  test('takes YAML, in the home or as a file of any place, and says where it is wrong', async () => {
+    using home = tempDir();
+    const file = path.join(home.path, 'config.yaml');
+    writeFileSync(file, 'rules:\n  - deny *:25\nadvertise: vps.example\n');
+    const at = ['--home', home.path];
+    const { code, stdout } = await depot(['config', 'show', 'server', ...at]);
+    assert.equal(code, 0);
+    assert.match(stdout, /^advertise +vps\.example +.*config\.yaml:3:1: advertise$/m);
+    const named = await depot(['config', 'check', 'local', '--home', '/nowhere', '--config', file]);
+    assert.equal(named.code, 1);
+    assert.match(named.stderr, /config\.yaml:1:1: rules: there is no such key/);
+    writeFileSync(path.join(home.path, 'config.json'), '{}');
+    const both = await depot(['config', 'check', 'server', ...at]);
+    assert.equal(both.code, 1);
+    assert.match(both.stderr, /config\.json and .*config\.yaml/);
+  });
+
   test('needs a role that there is', async () => {
     assert.equal((await inHome({}, 'check', 'nonsense')).code, 2);
     assert.equal((await inHome({}, 'show')).code, 2);

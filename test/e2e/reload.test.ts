@@ -54,8 +54,8 @@ describe('a reload', () => {
         home.path,
         isGood ? { rules: [`deny *:${round + 1}`, 'allow *'], drainMs: round + 1 } : { rules: ['perhaps *'] },
       );
-      if (isGood) assert.deepEqual(depot.server.reload().restart, []);
-      else assert.throws(() => depot.server.reload(), { code: 'invalid-config' });
+      if (isGood) assert.deepEqual((await depot.server.reload()).restart, []);
+      else await assert.rejects(depot.server.reload(), { code: 'invalid-config' });
       const socket = sockets[round % sockets.length];
       assert.ok(socket);
       await echoed(socket, `round ${round}`);
@@ -75,7 +75,7 @@ describe('a reload', () => {
     writeConfig(home.path, { rules: [`deny *:${forbidden.port}`, 'allow *'] });
     const ended = endOf(depot.server);
     const left = ending(going);
-    assert.deepEqual(depot.server.reload(), { applied: ['rules'], restart: [] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['rules'], restart: [] });
     const { error } = await ended;
     assert.equal(error?.code, 'not-allowed');
     assert.match(error?.message ?? '', /"deny \*:\d+"/);
@@ -118,17 +118,35 @@ describe('a reload', () => {
         from: LOOPBACK,
       }).allowed;
     writeConfig(home.path, '{ "rules": [');
-    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /config\.json is no JSON/ });
+    await assert.rejects(depot.server.reload(), { code: 'invalid-config', message: /config\.json is no JSON/ });
     writeConfig(home.path, { ruls: [] });
-    assert.throws(() => depot.server.reload(), {
+    await assert.rejects(depot.server.reload(), {
       code: 'invalid-config',
       message: /ruls: there is no such key.*rules/,
     });
     writeConfig(home.path, { groups: { home: { locals: ['other'] } } });
-    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /a local and a group called home/ });
+    await assert.rejects(depot.server.reload(), { code: 'invalid-config', message: /a local and a group called home/ });
     rmSync(path.join(home.path, 'config.json'));
-    assert.throws(() => depot.server.reload(), { code: 'invalid-config', message: /Cannot read .*ENOENT/ });
+    await assert.rejects(depot.server.reload(), { code: 'invalid-config', message: /Cannot read .*ENOENT/ });
     assert.equal(decide(), false);
+  });
+
+  test('takes YAML too, notices it, and refuses two files', async () => {
+    using home = tempDir();
+    const { log, event } = logOfEvents();
+    await using depot = await Depot.pair({ home: home.path, log });
+    const file = path.join(home.path, 'config.yaml');
+    const reloaded = event('reloaded');
+    writeFileSync(file, '# Only one rule.\nrules:\n  - allow *:80\n');
+    assert.match(await reloaded, /rules changed/);
+    writeFileSync(file, 'rules:\n  - perhaps *\n');
+    await assert.rejects(depot.server.reload(), { code: 'invalid-config', message: /perhaps/ });
+    writeFileSync(file, 'drainMs: 5\nrules: []\n');
+    assert.deepEqual((await depot.server.reload()).applied.toSorted(), ['drainMs', 'rules']);
+    writeConfig(home.path, { drainMs: 6 });
+    await assert.rejects(depot.server.reload(), { code: 'invalid-config', message: /depot reads one/ });
+    rmSync(file);
+    assert.deepEqual((await depot.server.reload()).applied, ['drainMs']);
   });
 
   test('by command and by signal: what changed, what needs a restart, what is wrong', async () => {
