@@ -155,6 +155,8 @@ const CODE_BY_ERRNO: Readonly<Record<string, ErrorCode>> = {
   ETIMEDOUT: 'dial-timeout',
   EACCES: 'not-allowed',
   EPERM: 'not-allowed',
+  EMFILE: 'limit-reached',
+  ENFILE: 'limit-reached',
   ENOTFOUND: 'name-unknown',
   ENODATA: 'name-unknown',
   EAI_AGAIN: 'name-unknown',

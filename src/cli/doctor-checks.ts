@@ -1,13 +1,14 @@
 // What can be wrong with depot on this machine, one function each. They look, and change nothing.
 
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { Home, type Role } from '../config/home.ts';
 import { explainConfig } from '../config/load.ts';
 import { ClientConfig, LocalConfig, ServerConfig } from '../config/schema.ts';
 import { asDepotError, DepotError, errnoOf } from '../errors.ts';
+import { descriptorLimit } from '../net/descriptors.ts';
 import { deadline, resolveHost } from '../net/dial.ts';
 import { identityOf } from '../net/identity.ts';
 import { TlsDialer } from '../net/tls.ts';
@@ -88,10 +89,10 @@ export const checkDisk = (home: Home): Finding => {
 
 /** Node raises the soft limit to the hard one by itself. */
 export const checkDescriptors = (): Finding | undefined => {
-  if (!existsSync('/proc/self/limits')) return undefined;
-  const [, limit] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+  const limit = descriptorLimit();
+  if (limit === undefined) return undefined;
   const says = `${limit} files may be open`;
-  return Number(limit) < FEW_DESCRIPTORS
+  return limit < FEW_DESCRIPTORS
     ? warning('descriptors', says, 'Each stream takes two. Raise it: LimitNOFILE= in a unit, or ulimit -Hn.')
     : ok('descriptors', says);
 };

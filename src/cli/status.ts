@@ -39,14 +39,19 @@ const streamTable = (streams: readonly StreamStatus[], now: number): string =>
         ]),
       );
 
+/** Nothing, where none was refused. */
+const shortage = ({ limit, refused }: Status['descriptors']): string[] =>
+  refused === 0 ? [] : [`${refused} connections were refused: only ${limit} files may be open`];
+
 const describeServer = (
-  { version, startedAt, host, ports, fingerprint, users, locals, clients, streams }: ServerStatus,
+  { version, startedAt, descriptors, host, ports, fingerprint, users, locals, clients, streams }: ServerStatus,
   now: number,
 ): string =>
   [
     `depot server ${version}, up ${duration(now - startedAt)}`,
     `listens on ${host === '::' ? 'all addresses' : host}: clients ${ports.socks}, locals ${ports.control}${ports.tunnel === ports.control ? '' : `, tunnels ${ports.tunnel}`}`,
     `fingerprint ${fingerprint}, users ${users}`,
+    ...shortage(descriptors),
     '',
     locals.length === 0
       ? 'no local has joined; `depot invite NAME` makes a link for one'
@@ -94,6 +99,7 @@ const describeClient = (status: ClientStatus, now: number): string =>
     `depot client ${status.version}, up ${duration(now - status.startedAt)}`,
     `listens on ${formatAddress(status)}`,
     describeUplink(status, `${status.user}/${status.name}`, now),
+    ...shortage(status.descriptors),
     '',
     streamTable(status.streams, now),
   ].join('\n');
@@ -102,6 +108,7 @@ const describeLocal = (status: LinkStatus, now: number): string =>
   [
     `depot local ${status.version}, up ${duration(now - status.startedAt)}`,
     describeUplink(status, status.name, now),
+    ...shortage(status.descriptors),
     `rules ${status.rules.join('  ')}`,
     '',
     streamTable(status.streams, now),

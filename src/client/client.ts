@@ -9,11 +9,13 @@ import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
-import { DepotError, messageOf } from '../errors.ts';
+import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, setLevel } from '../log.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
+import { Incidents } from '../net/incidents.ts';
 import { Listener } from '../net/listener.ts';
 import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
@@ -41,6 +43,8 @@ export class DepotClient implements AsyncDisposable {
   readonly #config: ClientConfig;
   readonly #reloading: Reloading<typeof ClientConfig>;
   readonly #log: Log;
+  readonly #descriptors: Descriptors;
+  readonly #incidents: Incidents;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
   readonly #door: Door;
@@ -58,6 +62,8 @@ export class DepotClient implements AsyncDisposable {
   ) {
     this.#config = config;
     this.#log = logOf(log, config.logLevel);
+    this.#descriptors = new Descriptors(this.#log);
+    this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#uplink = new Uplink({
       role: 'client',
       introduction: { purpose: 'client', device: config.device ?? hostname() },
@@ -98,6 +104,7 @@ export class DepotClient implements AsyncDisposable {
     });
     this.#door = new Door({
       share: this.#share,
+      descriptors: this.#descriptors,
       streams: this.#streams,
       associate: { advertise: undefined, ports: undefined, queueBytes: config.udpQueueBytes },
       authenticate: () => Promise.resolve(true),
@@ -108,7 +115,7 @@ export class DepotClient implements AsyncDisposable {
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
-      onTurnedAway: this.#turnedAway,
+      onTurnedAway: this.#incidents.at('client'),
     });
     // Last, for what fails before would leave it watching.
     this.#reloading = new Reloading({
@@ -152,27 +159,19 @@ export class DepotClient implements AsyncDisposable {
   async #listen(home: Home): Promise<void> {
     const { host, port } = this.#config;
     this.#admin = await AdminSocket.listen(home.socketFile, this);
-    this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) => {
-      this.#door.serve(socket).catch(this.#unforeseen);
-    });
+    this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) =>
+      this.#incidents.watch(this.#door.serve(socket)),
+    );
     this.#published = await publish(this.#config.publish, {
       streams: this.#streams,
       share: this.#share,
+      descriptors: this.#descriptors,
       datagrams: { queueBytes: this.#config.udpQueueBytes, peersMax: this.#config.udpPeersMax },
       defaultHost: host,
-      onTurnedAway: this.#turnedAway,
-      onUnforeseen: this.#unforeseen,
+      onTurnedAway: this.#incidents.at('client'),
+      onUnforeseen: this.#incidents.unforeseen,
     });
   }
-
-  readonly #turnedAway = (from: string, { code, message }: DepotError): void => {
-    this.#log.info({ event: 'turned-away', from, why: message }, `turned away ${from}: ${message}`);
-    this.watcher.turnedAway('client', from, code, message);
-  };
-
-  /** One connection must never take the others with it, whatever we did not foresee. */
-  readonly #unforeseen = (error: unknown): void =>
-    this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
 
   /** Where programs on this machine find it, with the port that it really has. */
   get address(): Address {
@@ -195,6 +194,7 @@ export class DepotClient implements AsyncDisposable {
       version: VERSION,
       pid: process.pid,
       startedAt: this.#startedAt,
+      descriptors: this.#descriptors.status,
       user: this.#uplink.user,
       ...this.#uplink.status,
       ...this.address,

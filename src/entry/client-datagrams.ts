@@ -3,6 +3,7 @@
 
 import type { DepotError } from '../errors.ts';
 import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { type PortRange, UdpSocket } from '../net/udp-socket.ts';
 import type { Address } from '../socks/address.ts';
@@ -54,10 +55,12 @@ export class ClientDatagrams implements DatagramEndpoint {
   static async open(
     client: AssociatingClient,
     { advertise, ports, queueBytes }: AssociateOptions,
+    descriptors: Descriptors,
   ): Promise<ClientDatagrams> {
     const arrived = (bytes: Uint8Array, from: Address): void => datagrams.#arrived(bytes, from);
     const failed = (error: DepotError): void => datagrams.#leave(error);
-    const udp = await UdpSocket.bind(client.reachedAt, ports, { queueBytes, onDatagram: arrived, onError: failed });
+    const options = { queueBytes, descriptors, onDatagram: arrived, onError: failed };
+    const udp = await UdpSocket.bind(client.reachedAt, ports, options);
     const bound = { host: advertise ?? client.reachedAt, port: udp.port };
     const datagrams: ClientDatagrams = new ClientDatagrams(udp, bound, client);
     return datagrams;

@@ -5,6 +5,7 @@ import type net from 'node:net';
 import { asDepotError, DepotError } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
 import { WaitingRoom } from '../net/waiting-room.ts';
+import { canonicalHost } from '../socks/address.ts';
 import { HttpProxy } from './http.ts';
 import type { EntryOptions } from './options.ts';
 import { serveSocks4 } from './socks4.ts';
@@ -14,6 +15,9 @@ import { Visitor } from './visitor.ts';
 /** The record type of TLS that a handshake begins with (RFC 8446, section 5.1) is 0x16. */
 const FirstByte = { socks4: 0x04, socks5: 0x05, tls: 0x16, A: 0x41, Z: 0x5a } as const;
 
+/** Whoever says nothing may take no more than this part of the descriptors that there are for clients. */
+const STRANGERS_PART = 1 / 2;
+
 export class Door {
   readonly #options: EntryOptions;
   readonly #http: HttpProxy;
@@ -22,12 +26,21 @@ export class Door {
 
   constructor(options: EntryOptions) {
     this.#options = options;
-    this.#waiting = new WaitingRoom(options);
+    const strangersMax = options.descriptors.atMost(options.strangersMax, STRANGERS_PART);
+    this.#waiting = new WaitingRoom({ ...options, strangersMax });
     this.#http = new HttpProxy(options);
   }
 
   /** Serves one accepted socket to its end. */
   async serve(accepted: net.Socket): Promise<void> {
+    const refusal = this.#options.descriptors.refusal(accepted, 'stream');
+    if (refusal !== undefined) {
+      const from = canonicalHost(accepted.remoteAddress ?? '');
+      accepted.resetAndDestroy();
+      this.#waiting.makeRoom();
+      this.#options.onTurnedAway?.(from, refusal);
+      return;
+    }
     const visitor = new Visitor(accepted, this.#options, {
       onWaiting: (waiting) => {
         this.#waiting.enter(waiting);

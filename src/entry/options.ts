@@ -3,6 +3,7 @@
 import type { DepotError } from '../errors.ts';
 import type { BufferPool } from '../link/buffer-pool.ts';
 import type { AssociateOptions } from './client-datagrams.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import type { Streams } from '../net/streams.ts';
 import type { ClientTls } from '../net/tls.ts';
@@ -18,6 +19,7 @@ export interface EntryOptions {
   /** Whether clients need not say who they are. */
   readonly anonymous: boolean;
   readonly share: FairShare;
+  readonly descriptors: Descriptors;
   /** How many may wait at the door, in all and of one address. */
   readonly strangersMax: number;
   readonly strangersPerAddressMax: number;

@@ -3,6 +3,7 @@
 
 import type net from 'node:net';
 import { DepotError } from '../errors.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { Listener } from '../net/listener.ts';
@@ -35,6 +36,7 @@ export interface Published {
 export interface PublishedOptions {
   readonly streams: Streams;
   readonly share: FairShare;
+  readonly descriptors: Descriptors;
   readonly datagrams: Pick<PublishedDatagramsOptions, 'queueBytes' | 'peersMax'>;
   /** Where a port listens that names no address of its own. */
   readonly defaultHost: string;
@@ -114,12 +116,15 @@ export class PublishedPort {
   }
 
   async #serve(accepted: net.Socket): Promise<void> {
-    const { streams, share, onTurnedAway } = this.#options;
+    const { streams, share, descriptors, onTurnedAway } = this.#options;
     const { user } = this.#port;
     const from = canonicalHost(accepted.remoteAddress ?? '');
-    if (!this.#mayCome(from)) {
+    const refusal = this.#mayCome(from)
+      ? descriptors.refusal(accepted, 'stream')
+      : new DepotError('not-allowed', `it may not connect to published port ${this.status.listen}`);
+    if (refusal !== undefined) {
       accepted.resetAndDestroy();
-      onTurnedAway(from, new DepotError('not-allowed', `it may not connect to published port ${this.status.listen}`));
+      onTurnedAway(from, refusal);
       return;
     }
     const gone = new AbortController();

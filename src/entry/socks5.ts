@@ -47,12 +47,13 @@ const reply = (visitor: Visitor, outcome: Connection | DepotError, bound?: Addre
 const associate = async (
   visitor: Visitor,
   request: Request,
-  { streams, associate: options }: EntryOptions,
+  { streams, associate: options, descriptors }: EntryOptions,
 ): Promise<void> => {
   const { client: connection, from, reachedAt, gone } = visitor;
   let datagrams: ClientDatagrams;
   try {
-    datagrams = await ClientDatagrams.open({ connection, from, reachedAt, announced: request.destination }, options);
+    const announced = request.destination;
+    datagrams = await ClientDatagrams.open({ connection, from, reachedAt, announced }, options, descriptors);
   } catch (error) {
     reply(visitor, asDepotError(error, 'internal'));
     throw error;

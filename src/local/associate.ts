@@ -4,6 +4,7 @@
 import { asDepotError, type DepotError } from '../errors.ts';
 import type { Connector } from '../net/connector.ts';
 import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import type { Resolve } from '../net/dial.ts';
 import { UdpSocket } from '../net/udp-socket.ts';
 import { type Address, formatAddress, isIPv4, UNSPECIFIED } from '../socks/address.ts';
@@ -13,6 +14,7 @@ import type { Rules } from './rules.ts';
 export interface AssociatorOptions {
   readonly rules: Rules;
   readonly resolve: Resolve;
+  readonly descriptors: Descriptors;
   /** What may wait to be sent, in bytes, and as much again for names that are looked up. */
   readonly udpQueueBytes: number;
   /** How many destinations one association may have at a time. */
@@ -134,6 +136,7 @@ class AppDatagrams implements DatagramEndpoint {
     if (known !== undefined) return known;
     const socket = UdpSocket.towards(host, {
       queueBytes: this.#options.udpQueueBytes,
+      descriptors: this.#options.descriptors,
       onDatagram: (data, source) => this.#answered(data, source),
       onError: (error) => this.#fail(error),
     });

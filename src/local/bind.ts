@@ -4,6 +4,7 @@
 import { DepotError } from '../errors.ts';
 import { addressTowards, awaitConnection } from '../net/await-connection.ts';
 import type { Connector } from '../net/connector.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import { deadline, orAborted, type Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
@@ -15,6 +16,7 @@ export interface BinderOptions {
   readonly rules: Rules;
   readonly resolve: Resolve;
   readonly share: FairShare;
+  readonly descriptors: Descriptors;
   /** How long the app may take to connect, in milliseconds. */
   readonly bindMs: number;
 }
@@ -27,7 +29,7 @@ export const mayStayBound = (rules: Rules, host: string, app: string): Verdict =
   rules.checkBind(host, host in ANYBODY ? host : app);
 
 export const createBinder =
-  ({ rules, resolve, share, bindMs }: BinderOptions): Connector =>
+  ({ rules, resolve, share, bindMs, descriptors }: BinderOptions): Connector =>
   async ({ destination }, signal, { listening }) => {
     const { host } = destination;
     const tooLate = (): DepotError =>
@@ -44,6 +46,8 @@ export const createBinder =
           'not-allowed',
           verdicts.map(({ reason }) => reason).join('; ') || `${host} has no address`,
         );
+      const shortage = descriptors.shortage();
+      if (shortage !== undefined) throw shortage;
       const expected = new Set(allowed.map(({ address }) => canonicalHost(address)));
       const socket = await awaitConnection(
         {

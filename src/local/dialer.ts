@@ -2,10 +2,11 @@
 
 import { DepotError } from '../errors.ts';
 import type { Connector } from '../net/connector.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import { deadline, dial, orAborted, type Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
-import { canonicalHost, formatAddress, isIP } from '../socks/address.ts';
+import { type Address, canonicalHost, formatAddress, isIP } from '../socks/address.ts';
 import { allowedAmong } from './addresses.ts';
 import type { Rules } from './rules.ts';
 import { stepper } from './steps.ts';
@@ -16,10 +17,11 @@ export interface DialerOptions {
   /** For name and connection together, in milliseconds. */
   readonly dialMs: number;
   readonly share: FairShare;
+  readonly descriptors: Descriptors;
 }
 
 export const createDialer =
-  ({ rules, resolve, dialMs, share }: DialerOptions): Connector =>
+  ({ rules, resolve, dialMs, share, descriptors }: DialerOptions): Connector =>
   async ({ destination, addressRules }, signal, { step: tell }) => {
     const { host, port } = destination;
     const target = formatAddress(destination);
@@ -37,7 +39,11 @@ export const createDialer =
         () => allowedAmong(found, rules, host, port, addressRules),
         ({ reason }) => reason,
       );
-      const open = (address: { host: string; port: number }): SocketEndpoint => SocketEndpoint.connect(address, share);
+      const open = (address: Address): SocketEndpoint => {
+        const endpoint = SocketEndpoint.connect(address, share);
+        descriptors.endReserved(endpoint.socket);
+        return endpoint;
+      };
       const stream = await step(
         'dial',
         () => dial(addresses, port, { signal: limit.signal, open }),

@@ -9,6 +9,7 @@ import { DepotError } from '../errors.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, setLevel } from '../log.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
@@ -38,6 +39,7 @@ export class DepotLocal implements AsyncDisposable {
 
   readonly #reloading: Reloading<typeof LocalConfig>;
   readonly #log: Log;
+  readonly #descriptors: Descriptors;
   readonly #rules: Rules;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
@@ -53,6 +55,7 @@ export class DepotLocal implements AsyncDisposable {
   ) {
     const share = new FairShare();
     this.#log = logOf(log, config.logLevel);
+    this.#descriptors = new Descriptors(this.#log);
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
       createConnector({
@@ -60,6 +63,7 @@ export class DepotLocal implements AsyncDisposable {
         resolve,
         reverse: reverseHost,
         share,
+        descriptors: this.#descriptors,
         dialMs: config.dialMs,
         bindMs: config.bindMs,
         udpQueueBytes: config.udpQueueBytes,
@@ -163,6 +167,7 @@ export class DepotLocal implements AsyncDisposable {
       version: VERSION,
       pid: process.pid,
       startedAt: this.#startedAt,
+      descriptors: this.#descriptors.status,
       ...this.#uplink.status,
       rules: this.#rules.texts,
     };

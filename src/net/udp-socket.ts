@@ -3,11 +3,14 @@
 
 import dgram from 'node:dgram';
 import { DepotError, errnoOf } from '../errors.ts';
+import type { Descriptors } from './descriptors.ts';
 import { type Address, canonicalHost, isIPv4 } from '../socks/address.ts';
 
 export interface UdpOptions {
   /** What may wait to be sent, in bytes. */
   readonly queueBytes: number;
+  /** Given where the socket may be one too many. */
+  readonly descriptors?: Descriptors | undefined;
   /** `from` in one spelling, as `canonicalHost` has it. `data` is the receiver's to keep. */
   readonly onDatagram: (data: Uint8Array, from: Address) => void;
   /** The socket is of no use any more. */
@@ -42,7 +45,12 @@ export class UdpSocket {
 
   /** A socket for whatever address the system finds best, on any port; bound when it sends for the first time. */
   static towards(host: string, options: UdpOptions): UdpSocket {
-    return new UdpSocket(host, options);
+    const udp = new UdpSocket(host, options);
+    udp.#socket.once('listening', () => {
+      const shortage = options.descriptors?.shortage();
+      if (shortage !== undefined) options.onError(shortage);
+    });
+    return udp;
   }
 
   /** A socket at this address (`::` is every address of both families), on a port of the range. Rejects with `address-in-use` where all of them are taken. */
@@ -53,9 +61,12 @@ export class UdpSocket {
       const udp = new UdpSocket(host, options, host === ANY_IPV6);
       try {
         await bound(udp.#socket, { address: host, port: first + ((start + step) % count), exclusive: true });
-        return udp;
+        const shortage = options.descriptors?.shortage();
+        if (shortage === undefined) return udp;
+        throw shortage;
       } catch (error) {
         udp.close();
+        if (error instanceof DepotError) throw error;
         if (errnoOf(error) !== 'EADDRINUSE')
           throw new DepotError(
             'dial-failed',

@@ -54,6 +54,11 @@ export class WaitingRoom {
     for (const waiting of this.#all) waiting.destroy();
   }
 
+  /** Ends whoever has waited longest, so that the next one who comes finds room. */
+  makeRoom(): void {
+    this.#showOut(this.#all);
+  }
+
   #showOut(from: ReadonlySet<Waiting>): void {
     const [longest] = from;
     if (longest === undefined) return;

@@ -5,6 +5,7 @@ import type net from 'node:net';
 import { asDepotError, DepotError } from '../errors.ts';
 import { FrameType } from '../link/frames.ts';
 import { Hello } from '../link/messages.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import { deadline } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
 import type { FairShare } from '../net/fair-share.ts';
@@ -26,11 +27,15 @@ export interface LinkDoorOptions {
   readonly handshakeMs: number;
   readonly heartbeat: HeartbeatOptions;
   readonly share: FairShare;
+  readonly descriptors: Descriptors;
   /** Takes over the connection before it returns, or throws what the other side shall be told. */
   readonly onHello: (hello: Hello, caller: Caller, connection: FrameConnection) => void;
   /** Called with why somebody got no further than the door. */
   readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
+
+/** Whoever says nothing may take no more than this part of the descriptors that there are for clients. */
+const STRANGERS_PART = 1 / 4;
 
 export class LinkDoor {
   readonly #options: LinkDoorOptions;
@@ -38,12 +43,21 @@ export class LinkDoor {
 
   constructor(options: LinkDoorOptions) {
     this.#options = options;
-    this.#knocking = new WaitingRoom(options.room);
+    const { room, descriptors } = options;
+    const strangersMax = descriptors.atMost(room.strangersMax, STRANGERS_PART);
+    this.#knocking = new WaitingRoom({ ...room, strangersMax });
   }
 
   async serve(socket: net.Socket): Promise<void> {
     const { acceptor, handshakeMs, heartbeat, share, onHello, onTurnedAway } = this.#options;
     const from = canonicalHost(socket.remoteAddress ?? '');
+    const refusal = this.#options.descriptors.refusal(socket, 'knock');
+    if (refusal !== undefined) {
+      socket.resetAndDestroy();
+      this.#knocking.makeRoom();
+      onTurnedAway(from, refusal);
+      return;
+    }
     const limit = deadline(handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
     const knocking = { from, destroy: () => void socket.destroy() };
     const done = (): void => {

@@ -5,10 +5,12 @@ import { Door } from '../entry/door.ts';
 import { Reloading, type Reloaded } from '../config/reloading.ts';
 import { ServerConfig } from '../config/schema.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
-import { DepotError, messageOf } from '../errors.ts';
+import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { FairShare } from '../net/fair-share.ts';
+import { Incidents } from '../net/incidents.ts';
 import type { Request } from '../net/connector.ts';
 import { drain, logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
@@ -71,6 +73,8 @@ export class DepotServer implements AsyncDisposable {
   readonly #state: ServerState;
   readonly #log: Log;
   readonly #share = new FairShare();
+  readonly #descriptors: Descriptors;
+  readonly #incidents: Incidents;
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
   readonly #clients: Clients;
@@ -94,6 +98,8 @@ export class DepotServer implements AsyncDisposable {
     const { config, store, identity } = state;
     this.#state = state;
     this.#log = log;
+    this.#descriptors = new Descriptors(log);
+    this.#incidents = new Incidents(log, (...who) => this.watcher.turnedAway(...who));
     // First, for it is all that can fail here, and whatever is made before it would have to be ended.
     this.#certificate = certificateOf(state, log);
     this.#presence = new Presence({
@@ -130,15 +136,16 @@ export class DepotServer implements AsyncDisposable {
       onEnd: (stream) => this.#streamEnd(stream),
     });
     this.watcher = createWatcher(state, this.#registry, this.#streams, () => this.#role(), log);
-    const share = this.#share;
+    const [share, descriptors] = [this.#share, this.#descriptors];
     const budget = new WindowBudget(config.windowBudgetBytes);
     this.#entry = new Door({
       share,
+      descriptors,
       streams: this.#streams,
       ...entrySettingsOf(config),
       authenticate: new Access(store, this.#penalties).authenticate,
       tls: { acceptor: this.#certificate.tls, pool: budget.pool },
-      onTurnedAway: (from, error) => this.#turnedAway('socks', from, error),
+      onTurnedAway: this.#incidents.at('socks'),
     });
     this.#reloading = new Reloading({
       ...state,
@@ -169,12 +176,13 @@ export class DepotServer implements AsyncDisposable {
     });
     this.#door = new LinkDoor({
       share,
+      descriptors,
       acceptor: new TlsAcceptor(identity),
       room: config,
       handshakeMs: config.handshakeMs,
       heartbeat: config,
       onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
-      onTurnedAway: (from, error) => this.#turnedAway('control', from, error),
+      onTurnedAway: this.#incidents.at('control'),
     });
   }
 
@@ -198,18 +206,19 @@ export class DepotServer implements AsyncDisposable {
     const isNew = store.isEmpty();
     if (!isNew) requireSomebody(this.#state);
     const listeners = await openPorts(config, {
-      onClient: (socket) => this.#watch(this.#entry.serve(socket)),
-      onLink: (socket) => this.#watch(this.#door.serve(socket)),
+      onClient: (socket) => this.#incidents.watch(this.#entry.serve(socket)),
+      onLink: (socket) => this.#incidents.watch(this.#door.serve(socket)),
     });
     this.#listeners = listeners;
     const { control } = listeners;
     this.#published = await publish(config.publish, {
       streams: this.#streams,
       share: this.#share,
+      descriptors: this.#descriptors,
       datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
       defaultHost: config.socksHost ?? config.host,
-      onTurnedAway: (from, error) => this.#turnedAway('published', from, error),
-      onUnforeseen: (error) => this.#unforeseen(error),
+      onTurnedAway: this.#incidents.at('published'),
+      onUnforeseen: this.#incidents.unforeseen,
     });
     this.#administration = administrationOf(this.#state, {
       port: control.address.port,
@@ -230,20 +239,12 @@ export class DepotServer implements AsyncDisposable {
       observable: this,
       administration: this.#administration,
       penalties: this.#penalties,
+      descriptors: this.#descriptors,
       advertised: advertisedHost(config),
-      onWrongPassword: (from) => this.#turnedAway('web', from, new DepotError('not-allowed', 'wrong password')),
+      onTurnedAway: this.#incidents.at('web'),
     });
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
     if (isNew) this.firstStart = await beginAnew(this.#administration);
-  }
-
-  /** One connection must never take the others with it, whatever we did not foresee. */
-  #watch(serving: Promise<void>): void {
-    serving.catch((error: unknown) => this.#unforeseen(error));
-  }
-
-  #unforeseen(error: unknown): void {
-    this.#log.error({ event: 'unforeseen', error: messageOf(error) }, `unforeseen: ${messageOf(error)}`);
   }
 
   /** Where clients and locals reach this server, with the ports that it really has. */
@@ -295,6 +296,7 @@ export class DepotServer implements AsyncDisposable {
   #role(): RoleStatusOf<'server'> {
     return roleOf(this.#state, {
       startedAt: this.#startedAt,
+      descriptors: this.#descriptors.status,
       ports: this.address,
       web: this.#web?.server.port ?? null,
       published: this.#published.map(({ status }) => status),
@@ -374,11 +376,6 @@ export class DepotServer implements AsyncDisposable {
   #ownTunnelPort(): number | undefined {
     const { controlPort, tunnelPort } = this.address;
     return tunnelPort === controlPort ? undefined : tunnelPort;
-  }
-
-  #turnedAway(port: string, from: string, { code, message }: DepotError): void {
-    this.#log.info({ event: 'turned-away', port, from, why: message }, `turned away ${from}: ${message}`);
-    this.watcher.turnedAway(port, from, code, message);
   }
 
   // Streams.

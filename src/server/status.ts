@@ -27,7 +27,7 @@ export const statusOfLocals = (store: Store, registry: Registry, streams: Stream
   });
 };
 
-export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' | 'published'> {
+export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' | 'descriptors' | 'published'> {
   readonly ports: { readonly socksPort: number; readonly controlPort: number; readonly tunnelPort: number };
   /** The dashboard's port, where there is one. */
   readonly web: number | null;
@@ -35,12 +35,13 @@ export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' 
 
 export const roleOf = (
   { config, store, identity }: ServerState,
-  { startedAt, ports: { socksPort, controlPort, tunnelPort }, web, published }: RunningServer,
+  { startedAt, descriptors, ports: { socksPort, controlPort, tunnelPort }, web, published }: RunningServer,
 ): RoleStatusOf<'server'> => ({
   role: 'server',
   version: VERSION,
   pid: process.pid,
   startedAt,
+  descriptors,
   host: config.host,
   advertised: advertisedHost(config),
   ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web },

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { ServerConfig } from '../config/schema.ts';
 import { DepotError, messageOf } from '../errors.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import type { Administration, Observable } from '../watch/admin-api.ts';
@@ -13,6 +14,8 @@ import { createWebAccess, WEB_PASSWORD } from './web-access.ts';
 
 /** Built by `npm run build:web`; the same place seen from the sources and from what is built of them. */
 const PAGES = path.join(import.meta.dirname, '../../dist/web');
+
+const CONNECTIONS_MAX = 500;
 
 export interface Web {
   readonly server: WebServer;
@@ -28,9 +31,10 @@ export interface WebOptions {
   readonly observable: Observable;
   readonly administration: Administration;
   readonly penalties: Penalties;
+  readonly descriptors: Descriptors;
   /** What others call this host. */
   readonly advertised: string;
-  readonly onWrongPassword: (from: string) => void;
+  readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
 
 /** Undefined where it is disabled. Rejects with `address-in-use` or `invalid-config`. */
@@ -39,7 +43,9 @@ export const startWeb = async ({
   store,
   administration,
   penalties,
+  descriptors,
   advertised,
+  onTurnedAway,
   ...options
 }: WebOptions): Promise<Web | undefined> => {
   const { webDisabled, webHost: host, webPort: port, webIdleMs: idleMs, webNames } = config;
@@ -47,6 +53,7 @@ export const startWeb = async ({
   const tls = certificateOf(config);
   const server = await WebServer.listen({
     ...options,
+    onWrongPassword: (from) => onTurnedAway(from, new DepotError('not-allowed', 'wrong password')),
     administration,
     access: createWebAccess(store, penalties),
     host,
@@ -55,6 +62,7 @@ export const startWeb = async ({
     names: [host, advertised, ...webNames],
     idleMs,
     directory: PAGES,
+    connectionsMax: descriptors.ofReserve(CONNECTIONS_MAX),
   });
   const name = isLoopbackHost(host) ? host : advertised;
   const url = `http${tls === undefined ? '' : 's'}://${name.includes(':') ? `[${name}]` : name}:${server.port}/`;

@@ -53,7 +53,7 @@ const ofLocals = (locals: readonly LocalStatus[], value: (local: LocalStatus) =>
     return number === null ? [] : [[{ local: local.name }, number]];
   });
 
-const processMetrics = (): string => {
+const processMetrics = (limit: number | null): string => {
   const { user, system } = process.cpuUsage();
   return [
     family('process_cpu_user_seconds_total', 'counter', 'User CPU time.', one(user / 1e6)),
@@ -66,6 +66,7 @@ const processMetrics = (): string => {
       one(Math.round(performance.timeOrigin / 1000)),
     ),
     family('process_open_fds', 'gauge', 'Open files.', openFiles()),
+    family('process_max_fds', 'gauge', 'How many files may be open.', limit === null ? [] : one(limit)),
     family('nodejs_heap_size_used_bytes', 'gauge', 'JavaScript heap in use.', one(process.memoryUsage().heapUsed)),
     family(
       'nodejs_eventloop_utilization_ratio',
@@ -88,7 +89,7 @@ const openFiles = (): readonly Sample[] => {
 export const formatMetrics = (watcher: Watcher): string => {
   const { counters } = watcher;
   const locals = watcher.locals().slice(0, MOST_LOCALS);
-  const { version, role } = watcher.role();
+  const { version, role, descriptors } = watcher.role();
   return [
     family('depot_build_info', 'gauge', 'Which depot this is.', [[{ version, role }, 1]]),
     family('depot_streams', 'gauge', 'Running streams.', one(watcher.running)),
@@ -154,7 +155,13 @@ export const formatMetrics = (watcher: Watcher): string => {
         [{ local: name, state: 'busy' }, tunnels.busy],
       ]),
     ),
+    family(
+      'depot_descriptors_refused_total',
+      'counter',
+      'Connections that were refused to keep the reserve of open files.',
+      one(descriptors.refused),
+    ),
     family('depot_watchers', 'gauge', 'Who follows the events.', one(watcher.watching)),
-    processMetrics(),
+    processMetrics(descriptors.limit),
   ].join('');
 };

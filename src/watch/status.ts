@@ -54,6 +54,13 @@ const process = {
   version: z.string(),
   pid: z.int(),
   startedAt: time('when this process began'),
+  descriptors: z
+    .object({
+      limit: z.int().nullable().describe('how many files this process may open; null where there is no limit'),
+      reserved: z.int().describe('how many of them streams and strangers leave alone'),
+      refused: z.int().describe('connections that were refused since the start because the rest was taken'),
+    })
+    .describe('open files'),
 };
 
 const published = z

@@ -2,7 +2,7 @@
 // one call when a stream begins, is answered and ends; everything else it comes and fetches.
 
 import type { ServerResponse } from 'node:http';
-import type { Reply } from '../errors.ts';
+import type { DepotError, Reply } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { StreamEnd, StreamProgress, Streams, StreamSnapshot } from '../net/streams.ts';
 import type { HistoryStore, PastStream, UsageKind, UsageRow } from '../store/history.ts';
@@ -95,7 +95,7 @@ export class Watcher implements Disposable {
   }
 
   /** Somebody got no further than a port. */
-  turnedAway(port: string, from: string, code: string, message: string): void {
+  turnedAway(port: string, from: string, { code, message }: DepotError): void {
     this.counters.turnedAway(port, code);
     this.#failures.record(Date.now(), port, code, message, from);
   }

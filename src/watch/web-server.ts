@@ -25,11 +25,12 @@ export interface WebServerOptions {
   readonly idleMs: number;
   /** Where the built dashboard is. */
   readonly directory: string;
+  /** How many connections there may be at a time. */
+  readonly connectionsMax: number;
   readonly onWrongPassword: (from: string) => void;
 }
 
 const LIMITS = { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 10_000, maxHeaderSize: 16 * 1024 };
-const MOST_CONNECTIONS = 500;
 const EXPIRE_EVERY_MS = 10_000;
 
 export class WebServer {
@@ -46,9 +47,9 @@ export class WebServer {
   }
 
   /** Rejects with `address-in-use` or `invalid-config`. */
-  static async listen({ tls, host, port, names, ...options }: WebServerOptions): Promise<WebServer> {
+  static async listen({ tls, host, port, names, connectionsMax, ...options }: WebServerOptions): Promise<WebServer> {
     const server = tls === undefined ? http.createServer(LIMITS) : secureServer(tls);
-    server.maxConnections = MOST_CONNECTIONS;
+    server.maxConnections = connectionsMax;
     await bind(server, host, port);
     const sessions = new Sessions(options.idleMs);
     const secure = tls !== undefined;

@@ -68,6 +68,11 @@ export class Gateway implements AsyncDisposable {
     return local.program;
   }
 
+  /** The home of a local. */
+  homeOf(name = 'home'): string {
+    return this.#locals.get(name)?.home ?? '';
+  }
+
   /** On the ports that it had. Resolves when it listens. */
   async restartServer(): Promise<void> {
     const { socksPort, controlPort } = this.printed;

@@ -33,6 +33,7 @@ const roleOf = (reconnects: number): RoleStatus => ({
   version: '1.2.3',
   pid: 1,
   startedAt: 0,
+  descriptors: { limit: null, reserved: 0, refused: 0 },
   name: 'nas',
   server: 'gw.example:8964',
   connected: true,

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { App } from '../../support/apps.ts';
 import { LOOPBACK } from '../../support/depot.ts';
+import { openStream } from '../../support/socks-client.ts';
 import { duration, type Fault, type Outcome, type Stage, untilSo } from '../fault.ts';
 import { descriptorsOf, Gateway } from '../gateway.ts';
 
@@ -90,31 +91,37 @@ export const halfOpen: Fault = {
 };
 
 const fewFiles = async (stage: Stage): Promise<Outcome> => {
-  const serverThrough = ['sh', '-c', `ulimit -n ${FILES} && exec "$@"`, 'sh'];
-  await using gateway = await Gateway.start({ stage, serverThrough });
+  const through = ['sh', '-c', `ulimit -n ${FILES} && exec "$@"`, 'sh'];
+  await using gateway = await Gateway.start({ stage, serverThrough: through, localThrough: through });
   await using app = await App.echo();
   await gateway.join();
   const { pid } = gateway.server;
   const since = (await gateway.status()).locals[0]?.since;
+  // Half of them say nothing, half have a stream as soon as they get one, and all hold on.
   const sockets = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, number) => knock(gateway.printed.socksPort, number * HALVES.length)),
+    Array.from({ length: CLIENTS }, (_, number) =>
+      number % 2 === 0
+        ? knock(gateway.printed.socksPort, number * HALVES.length)
+        : openStream(gateway.target(app.port)).catch(() => undefined),
+    ),
   );
   const open = descriptorsOf(gateway.server);
+  await gateway.join('another');
   await pause(1000);
   for (const socket of sockets) socket?.destroy();
   const normal = await untilSo(() => gateway.works(app.port), LONGEST_MS);
   const alive = gateway.server.child.exitCode === null && gateway.server.pid === pid;
-  const { locals } = await gateway.status();
-  const stayed = locals[0]?.connected === true && locals[0].since === since;
+  const home = (await gateway.status()).locals.find(({ name }) => name === 'home');
+  const stayed = home?.connected === true && home.since === since;
   return {
-    reached: `${CLIENTS} clients, ${open} of ${FILES} files open: ${alive ? 'no crash' : 'a crash'}, the control connection ${stayed ? 'lived' : 'was lost'}, normal again within ${duration(normal)}`,
+    reached: `${CLIENTS} clients, ${open} of ${FILES} files open: ${alive ? 'no crash' : 'a crash'}, the control connection ${stayed ? 'lived' : 'was lost'}, a new local joined, normal again within ${duration(normal)}`,
     met: alive && stayed && normal <= NORMAL_MS,
   };
 };
 
 export const descriptors: Fault = {
   name: 'descriptors',
-  what: '1 000 clients under `ulimit -n 256`',
+  what: '1 000 clients under `ulimit -n 256`, for server and local',
   figure: 'no crash, the control connection lives, normal again within 1 s',
   run: fewFiles,
 };
