@@ -8,6 +8,7 @@ import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
+import { type PacRule, pacRulesOf, parsePacHosts } from '../entry/pac-rules.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
@@ -49,6 +50,7 @@ export class DepotClient implements AsyncDisposable {
   readonly #uplink: Uplink;
   readonly #door: Door;
   readonly #share = new FairShare();
+  #pacRules: readonly PacRule[];
   readonly #startedAt = Date.now();
   #listener: Listener | undefined;
   #published: readonly PublishedPort[] = [];
@@ -61,6 +63,7 @@ export class DepotClient implements AsyncDisposable {
     { link, log, resolve = resolveHost }: Pick<ClientOptions, 'link' | 'log' | 'resolve'>,
   ) {
     this.#config = config;
+    this.#pacRules = pacRulesOf(parsePacHosts(config.pacHosts));
     this.#log = logOf(log, config.logLevel);
     this.#descriptors = new Descriptors(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
@@ -115,6 +118,7 @@ export class DepotClient implements AsyncDisposable {
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
+      pacRules: () => this.#pacRules,
       onTurnedAway: this.#incidents.at('client'),
     });
     // Last, for what fails before would leave it watching.
@@ -122,8 +126,14 @@ export class DepotClient implements AsyncDisposable {
       schema: ClientConfig,
       sources,
       config,
-      live: ['logLevel', 'drainMs'],
-      prepare: (next) => () => setLevel(log, this.#log, next.logLevel),
+      live: ['logLevel', 'drainMs', 'pacHosts'],
+      prepare: (next) => {
+        const pacRules = pacRulesOf(parsePacHosts(next.pacHosts));
+        return () => {
+          setLevel(log, this.#log, next.logLevel);
+          this.#pacRules = pacRules;
+        };
+      },
       log: this.#log,
     });
   }

@@ -71,6 +71,10 @@ const entry = {
     .default(4000)
     .describe('how many may wait at a port before they have said what they want; more take the place of the oldest'),
   httpIdleMs: milliseconds('how long an HTTP client may keep a connection between two requests', 60_000),
+  pacHosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('what browsers with the PAC file send here besides *.depot: HOST[:PORTS], repeatable; readable by all'),
 };
 
 /** What those share who dial the server. */

@@ -11,9 +11,9 @@ import { forward } from './http-forward.ts';
 import { type Refusal, refuse, refusalText } from './http-refusal.ts';
 import { parseAbsoluteForm, parseAuthority } from './http-target.ts';
 import type { EntryOptions } from './options.ts';
-import { PAC_PATH, PAC_TYPE, pacFor, pacProxyOf } from './pac.ts';
+import { PAC_HEADERS, PAC_PATH, pacFor, pacProxyOf } from './pac.ts';
 import type { Visitor } from './visitor.ts';
-import { maybeFromWebPage } from './web-page.ts';
+import { isSentByPage, maybeFromWebPage } from './web-page.ts';
 
 /** A connection that speaks HTTP. */
 interface Guest {
@@ -33,6 +33,11 @@ const NEEDS_PASSWORD: Refusal = {
   status: 407,
   why: 'depot wants a user name and a password',
   headers: ['Proxy-Authenticate', 'Basic realm="depot", charset="UTF-8"'],
+};
+const PAC_NEEDS_PASSWORD: Refusal = {
+  status: 401,
+  why: 'the PAC file of a user wants its name and password; without ?login there is one for everybody',
+  headers: ['WWW-Authenticate', 'Basic realm="depot", charset="UTF-8"'],
 };
 const NO_TARGET: Refusal = {
   status: 400,
@@ -97,7 +102,7 @@ export class HttpProxy {
     const guest = this.#guestOf(request.socket);
     const { url = '' } = request;
     if (url.startsWith('/')) {
-      this.#self(guest, request, response);
+      await this.#self(guest, request, response);
       return;
     }
     const target = parseAbsoluteForm(url);
@@ -105,7 +110,7 @@ export class HttpProxy {
       refuse(response, NO_TARGET);
       return;
     }
-    const allowed = await this.#authorize(guest, request);
+    const allowed = await this.#authorize(guest, request.headers['proxy-authorization']);
     if (allowed === undefined) {
       refuse(response, NEEDS_PASSWORD);
       return;
@@ -124,7 +129,7 @@ export class HttpProxy {
     });
     stream.on('drain', () => response.emit('drain'));
     const target = parseAbsoluteForm(request.url ?? '');
-    const allowed = target && (await this.#authorize(guest, request));
+    const allowed = target && (await this.#authorize(guest, request.headers['proxy-authorization']));
     if (target === undefined || guest.active > 0) refuse(response, target === undefined ? NO_TARGET : NOT_NOW);
     else if (allowed === undefined) refuse(response, NEEDS_PASSWORD);
     else {
@@ -143,7 +148,7 @@ export class HttpProxy {
     const guest = this.#guestOf(stream);
     const { visitor } = guest;
     const destination = parseAuthority(request.url ?? '');
-    const allowed = destination && (await this.#authorize(guest, request));
+    const allowed = destination && (await this.#authorize(guest, request.headers['proxy-authorization']));
     if (guest.stream.destroyed) return;
     guest.left = true;
     const client = guest.stream.detach(head);
@@ -170,36 +175,44 @@ export class HttpProxy {
     }
   }
 
-  /** Somebody asks for this port itself. There is nothing secret in what they get, so nobody has to say who they are. */
-  #self({ visitor }: Guest, { method, url, headers }: http.IncomingMessage, response: http.ServerResponse): void {
+  /** Somebody asks for this port itself. */
+  async #self(
+    guest: Guest,
+    { method, url, headers }: http.IncomingMessage,
+    response: http.ServerResponse,
+  ): Promise<void> {
     if (this.#options.forThisMachine && maybeFromWebPage(headers)) {
       refuse(response, NOT_FOR_PAGES);
       return;
     }
-    const isPac = url?.split('?')[0] === PAC_PATH;
-    if (!isPac || (method !== 'GET' && method !== 'HEAD')) {
+    const [path, query] = url?.split('?') ?? [];
+    if (path !== PAC_PATH || (method !== 'GET' && method !== 'HEAD')) {
       refuse(response, { status: 404, why: WHAT_THIS_IS, closes: true });
       return;
     }
-    const { own, isSecure } = visitor;
-    const { advertised } = this.#options;
-    const text = pacFor(pacProxyOf({ hostHeader: headers.host, advertised, own, secure: isSecure }));
-    response.writeHead(200, {
-      'Content-Type': PAC_TYPE,
-      'Content-Length': Buffer.byteLength(text),
-      'Cache-Control': 'no-store',
-      'Connection': 'close',
-    });
+    // There is nothing secret in what everybody gets. What is a user's own is for that user, and for no web page, to
+    // which a browser that remembers the password would lend it.
+    const isOwn = headers.authorization !== undefined || query === 'login';
+    const allowed = isOwn ? await this.#authorize(guest, headers.authorization) : { user: undefined };
+    if (allowed === undefined || (isOwn && isSentByPage(headers))) {
+      refuse(response, allowed === undefined ? PAC_NEEDS_PASSWORD : NOT_FOR_PAGES);
+      return;
+    }
+    const { own, isSecure } = guest.visitor;
+    const { advertised, pacRules } = this.#options;
+    const proxy = pacProxyOf({ hostHeader: headers.host, advertised, own, secure: isSecure });
+    const text = pacFor(proxy, pacRules(allowed.user));
+    response.writeHead(200, { ...PAC_HEADERS, 'Content-Length': Buffer.byteLength(text), 'Connection': 'close' });
     response.end(text);
   }
 
   /** Who asks; undefined where that was not said, or is not true. */
   async #authorize(
     { visitor: { from, limit } }: Guest,
-    { headers }: http.IncomingMessage,
+    authorization: string | undefined,
   ): Promise<{ readonly user: string | undefined } | undefined> {
     const { authenticate, anonymous, onTurnedAway } = this.#options;
-    const credentials = basicCredentials(headers['proxy-authorization']);
+    const credentials = basicCredentials(authorization);
     if (credentials === undefined) return anonymous ? { user: undefined } : undefined;
     const accepted = await orAborted(authenticate(credentials, from, limit), limit);
     if (accepted) return { user: credentials.username };

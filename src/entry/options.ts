@@ -3,6 +3,7 @@
 import type { DepotError } from '../errors.ts';
 import type { BufferPool } from '../link/buffer-pool.ts';
 import type { AssociateOptions } from './client-datagrams.ts';
+import type { PacRule } from './pac-rules.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import type { Streams } from '../net/streams.ts';
@@ -36,6 +37,8 @@ export interface EntryOptions {
    * loopback port; with this, what asks for the port itself is answered only where no page can have sent it.
    */
   readonly forThisMachine: boolean;
+  /** What a browser sends here besides `*.depot`; undefined for somebody who did not say who they are. */
+  readonly pacRules: (user: string | undefined) => readonly PacRule[];
   /** Called with why a client got no further than its handshake. */
   readonly onTurnedAway?: (from: string, error: DepotError) => void;
 }

@@ -1,4 +1,4 @@
-// Tells whether a request for a loopback port can have been sent by a web page. Pure.
+// Tells whether a request for one of our ports can have been sent by a web page. Pure.
 //
 // A page that a browser on this machine shows can send requests to its loopback ports, and read what comes back where
 // the name in its own address bar was made to point there (DNS rebinding). What it cannot do is leave out what the
@@ -10,9 +10,11 @@ import { parseAuthority } from './http-target.ts';
 
 const HTTP_PORT = 80;
 
-export const maybeFromWebPage = ({ host = '', origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean => {
-  const named = parseAuthority(host, HTTP_PORT);
-  if (named === undefined || !isLoopbackHost(named.host) || origin !== undefined) return true;
-  // "none": a person typed the address.
-  return site !== undefined && site !== 'none';
+export const maybeFromWebPage = (headers: IncomingHttpHeaders): boolean => {
+  const named = parseAuthority(headers.host ?? '', HTTP_PORT);
+  return named === undefined || !isLoopbackHost(named.host) || isSentByPage(headers);
 };
+
+/** Whether a browser says that a page made it ask. "none": a person typed the address. */
+export const isSentByPage = ({ origin, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean =>
+  origin !== undefined || (site !== undefined && site !== 'none');

@@ -10,7 +10,7 @@ type HostPattern =
   | { readonly kind: 'any' }
   | { readonly kind: 'loopback' }
   | { readonly kind: 'network'; readonly network: Network }
-  | { readonly kind: 'name'; readonly matches: (name: string) => boolean };
+  | { readonly kind: 'name'; readonly pattern: string; readonly matches: (name: string) => boolean };
 
 export interface Rule {
   /** As the operator wrote it. */
@@ -78,7 +78,8 @@ const parseHost = (text: string, host: string): HostPattern => {
   if (range !== undefined) return { kind: 'network', network: range };
   if (!/^[\w*-]+(?:\.[\w*-]+)*\.?$/.test(host) || /^[\d.]+$/.test(host))
     throw invalid(text, `"${host}" is no address, no CIDR and no name pattern`);
-  return { kind: 'name', matches: nameMatcher(canonicalHost(host)) };
+  const pattern = canonicalHost(host);
+  return { kind: 'name', pattern, matches: nameMatcher(pattern) };
 };
 
 /** Throws `invalid-config` on a rule that cannot be read. */

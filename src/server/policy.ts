@@ -1,6 +1,7 @@
 // What the configuration says of who may what, ready for use: rules, groups, rates. Replaced as a whole by a reload.
 
 import type { ServerConfig } from '../config/schema.ts';
+import { parsePacHosts } from '../entry/pac-rules.ts';
 import { DepotError } from '../errors.ts';
 import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
 import type { Group } from './router.ts';
@@ -9,6 +10,8 @@ export interface Policy {
   /** For everybody, after a user's own. */
   readonly rules: readonly OrderedRule[];
   readonly groups: ReadonlyMap<string, Group>;
+  /** What every browser is told to send here besides `*.depot`. */
+  readonly pacHosts: readonly OrderedRule[];
   /** Bytes per second and direction; null for no limit. */
   readonly rates: { readonly stream: number | null; readonly local: (name: string) => number | null };
 }
@@ -23,6 +26,7 @@ export const policyOf = (config: ServerConfig, locals: ReadonlySet<string>): Pol
   return {
     rules: config.rules.map(parseOrderedRule),
     groups,
+    pacHosts: parsePacHosts(config.pacHosts),
     rates: {
       stream: config.streamRateBytes ?? null,
       local: (name) => config.localRates[name] ?? config.localRateBytes ?? null,

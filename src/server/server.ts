@@ -51,6 +51,7 @@ import { entrySettingsOf, LIVE_SETTINGS, poolSettingsOf } from './settings.ts';
 import { roleOf, statusOfLocals } from './status.ts';
 import { createWatcher } from './watching.ts';
 import type { Web } from './web.ts';
+import { webPac } from './web-pac.ts';
 
 /** What a server tells while it runs. */
 export interface ServerEvents {
@@ -119,6 +120,7 @@ export class DepotServer implements AsyncDisposable {
       log,
       streams: () => this.#streams,
       policy: state.policy,
+      anonymous: config.allowAnonymous,
     });
     const connector = new ServerConnector({ registry: this.#registry, gate: this.#gate, log, config });
     this.#checker = new Checker({
@@ -144,6 +146,7 @@ export class DepotServer implements AsyncDisposable {
       streams: this.#streams,
       ...entrySettingsOf(config),
       authenticate: new Access(store, this.#penalties).authenticate,
+      pacRules: (user) => this.#gate.pacRules(user),
       tls: { acceptor: this.#certificate.tls, pool: budget.pool },
       onTurnedAway: this.#incidents.at('socks'),
     });
@@ -241,6 +244,7 @@ export class DepotServer implements AsyncDisposable {
       penalties: this.#penalties,
       descriptors: this.#descriptors,
       advertised: advertisedHost(config),
+      pac: webPac(config, listeners.socks.address.port, () => this.#gate.pacRules(undefined)),
       onTurnedAway: this.#incidents.at('web'),
     });
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });

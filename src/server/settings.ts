@@ -16,6 +16,7 @@ export const LIVE_SETTINGS = [
   'logLevel',
   'drainMs',
   'invitationMs',
+  'pacHosts',
 ] as const satisfies readonly (keyof ServerConfig)[];
 
 export const entrySettingsOf = (

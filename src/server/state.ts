@@ -26,7 +26,7 @@ export interface ServerOptions extends Partial<ServerConfig> {
 }
 
 /** What reads like this in a link is no place to dial. */
-const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
+export const isAnyAddress = (host: string): boolean => host === '::' || host === '0.0.0.0';
 
 /** The first address of this machine that others could reach, where nobody said how this host is called. */
 const ownAddress = (): string => {

@@ -8,6 +8,7 @@ import type { Descriptors } from '../net/descriptors.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { Store } from '../store/store.ts';
 import type { Administration, Observable } from '../watch/admin-api.ts';
+import type { PublicFile } from '../watch/web-app.ts';
 import { WebServer } from '../watch/web-server.ts';
 import type { Penalties } from './penalties.ts';
 import { createWebAccess, WEB_PASSWORD } from './web-access.ts';
@@ -34,6 +35,7 @@ export interface WebOptions {
   readonly descriptors: Descriptors;
   /** What others call this host. */
   readonly advertised: string;
+  readonly pac: PublicFile;
   readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
 

@@ -20,9 +20,17 @@ export interface WebAccess {
   isMetricsToken(token: string): boolean;
 }
 
+/** A file that is made for whoever asks, and has nothing in it that not everybody may know. */
+export interface PublicFile {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: (hostHeader: string | undefined) => string;
+}
+
 export interface WebAppOptions {
   readonly api: Hono<Env>;
   readonly pages: ReadonlyMap<string, Page>;
+  readonly pac: PublicFile;
   readonly access: WebAccess;
   readonly sessions: Sessions;
   /** Names, besides addresses and `localhost`, that this server is asked for with; lower case. */
@@ -65,7 +73,7 @@ const refuse = (context: Context<Env>, status: 401 | 403 | 421 | 429 | 400, code
   context.json({ code, message }, status);
 
 export const createWebApp = (options: WebAppOptions): Hono<Env> => {
-  const { api, pages, access, sessions, names, cookie, secure, ready, onWrongPassword } = options;
+  const { api, pages, pac, access, sessions, names, cookie, secure, ready, onWrongPassword } = options;
   const app = new Hono<Env>();
   const sessionOf = (context: Context<Env>): AbortSignal | undefined => sessions.use(getCookie(context, cookie) ?? '');
   const setCookie = (id: string, more: string): string =>
@@ -122,6 +130,7 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
       'Send the token that `depot web token` prints: Authorization: Bearer TOKEN.',
     );
   });
+  app.get(pac.path, (context) => context.body(pac.text(context.req.header('host')), 200, pac.headers));
   for (const [route, page] of pages) app.get(route, (context) => serve(context, page));
   app.route('/', api);
   return app;

@@ -8,7 +8,7 @@ import { DepotError, errnoOf } from '../errors.ts';
 import { type Administration, createApi, type Observable } from './admin-api.ts';
 import { loadPages } from './pages.ts';
 import { Sessions } from './sessions.ts';
-import { createWebApp, setSecurityHeaders, type WebAccess } from './web-app.ts';
+import { createWebApp, type PublicFile, setSecurityHeaders, type WebAccess } from './web-app.ts';
 
 export interface WebServerOptions {
   readonly observable: Observable;
@@ -25,6 +25,7 @@ export interface WebServerOptions {
   readonly idleMs: number;
   /** Where the built dashboard is. */
   readonly directory: string;
+  readonly pac: PublicFile;
   /** How many connections there may be at a time. */
   readonly connectionsMax: number;
   readonly onWrongPassword: (from: string) => void;
@@ -57,6 +58,7 @@ export class WebServer {
     const app = createWebApp({
       api: createApi(options),
       pages: loadPages(options.directory),
+      pac: options.pac,
       access: options.access,
       sessions,
       names: new Set(names.map((name) => name.toLowerCase())),

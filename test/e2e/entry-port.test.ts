@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import vm from 'node:vm';
 import { App } from '../support/apps.ts';
-import { Depot, LOOPBACK } from '../support/depot.ts';
+import { Depot, LOOPBACK, type Login } from '../support/depot.ts';
+import { evaluatePac } from '../support/pac.ts';
 import { curl, type Finished } from '../support/programs.ts';
 import { Wire } from '../support/socks-client.ts';
 import { WebApp } from '../support/web-app.ts';
@@ -49,19 +49,54 @@ describe('the port itself', () => {
   test('gives the PAC to anybody: .depot goes here, everything else does not', async () => {
     const text = succeeded(await pac('-i'));
     assert.match(text, /Content-Type: application\/x-ns-proxy-autoconfig/i);
-    const find = evaluate(text.split('\r\n\r\n')[1] ?? '');
+    const find = evaluatePac(text.split('\r\n\r\n')[1] ?? '');
     assert.equal(find('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
     assert.equal(find('printer.NAS.depot.'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
     for (const host of ['depot', 'example.org', 'nas.depot.example.org', 'xdepot']) assert.equal(find(host), 'DIRECT');
   });
 
   test('a Host field gets into it only where it is a host and a port', async () => {
-    const named = evaluate(succeeded(await pac('-H', 'Host: gw.example:1234')));
+    const named = evaluatePac(succeeded(await pac('-H', 'Host: gw.example:1234')));
     assert.equal(named('nas.depot'), 'PROXY gw.example:1234');
     for (const evil of ['x"; alert(1); "', 'a b', 'a:99999', 'x;DIRECT', 'user@host:80']) {
-      const find = evaluate(succeeded(await pac('-H', `Host: ${evil}`)));
+      const find = evaluatePac(succeeded(await pac('-H', `Host: ${evil}`)));
       assert.equal(find('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`, evil);
     }
+  });
+
+  describe('with hosts and rules', () => {
+    let other: Depot;
+    let alice: Login;
+    before(async () => {
+      other = await Depot.pair({ pacHosts: ['*.office.example'], rules: ['allow *.lan:80'] });
+      alice = await other.addUser('alice', ['home'], { rules: ['deny secret.lan', 'allow 10.1.0.0/16'] });
+    });
+    after(() => other[Symbol.asyncDispose]());
+    const ask = (target: string, ...args: readonly string[]): Promise<Finished> =>
+      curl('', ...args, `http://${LOOPBACK}:${other.socksPort}/proxy.pac${target}`);
+    const own = (): string => `${alice.user}:${alice.password}`;
+
+    test('gives a stranger what is for everybody, and no word of the rules', async () => {
+      const text = succeeded(await ask(''));
+      assert.match(evaluatePac(text)('a.office.example'), /^PROXY/);
+      assert.doesNotMatch(text, /lan|10\.1|secret/);
+    });
+
+    test('gives a user with its password what its rules add, in the order in which they count', async () => {
+      for (const target of ['', '?login']) {
+        const find = evaluatePac(succeeded(await ask(target, '--user', own())));
+        for (const host of ['a.office.example', 'a.lan', '10.1.2.3', 'nas.depot']) assert.match(find(host), /^PROXY/);
+        for (const host of ['secret.lan', '10.2.0.1', 'example.org']) assert.equal(find(host), 'DIRECT', host);
+      }
+    });
+
+    test('asks for the password at ?login, refuses a wrong one, and answers no page', async () => {
+      const refused = succeeded(await ask('?login', '-i'));
+      assert.match(refused, /^HTTP\/1\.1 401 [^]*WWW-Authenticate: Basic/i);
+      assert.match(succeeded(await ask('', '-i', '--user', 'alice:wrong')), /^HTTP\/1\.1 401 /);
+      for (const header of ['Sec-Fetch-Site: cross-site', 'Origin: https://evil.example'])
+        assert.match(succeeded(await ask('', '-i', '--user', own(), '-H', header)), /^HTTP\/1\.1 403 /);
+    });
   });
 
   test('says what it is to whoever takes it for a web site', async () => {
@@ -138,10 +173,3 @@ test('a server that stops ends connections that wait for a further request', asy
   await wire.read(15);
   await Promise.all([other.server.stop({ drain: true }), wire.ending()]);
 });
-
-/** The function that a PAC defines, run as a browser runs it. */
-const evaluate = (text: string): ((host: string) => string) => {
-  const context = vm.createContext({});
-  vm.runInContext(text, context);
-  return (host) => vm.runInContext(`FindProxyForURL('http://${host}/', '${host}')`, context) as string;
-};

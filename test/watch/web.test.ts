@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createServer, DepotError } from '../../src/index.ts';
+import { createServer, DepotError, type ServerOptions } from '../../src/index.ts';
 import { isOwnHost, isOwnPage } from '../../src/watch/origin.ts';
 import { Sessions } from '../../src/watch/sessions.ts';
 import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { evaluatePac } from '../support/pac.ts';
 import { run } from '../support/programs.ts';
 
 describe('the web port', () => {
@@ -40,6 +41,25 @@ describe('the web port', () => {
       assert.equal((await get(route)).status, 401, route);
     assert.equal((await get('/api/v1/users', { method: 'POST', body: { name: 'eve' } })).status, 401);
     assert.deepEqual([(await get('/healthz')).text, (await get('/readyz')).text], ['ok\n', 'ready\n']);
+  });
+
+  it('gives the PAC file to every browser, but to none by a foreign name', async () => {
+    const answer = await get('/proxy.pac');
+    assert.equal(answer.headers['content-type'], 'application/x-ns-proxy-autoconfig');
+    assert.equal(evaluatePac(answer.text)('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
+    assert.equal((await get('/proxy.pac', { headers: { host: 'evil.example' } })).status, 421);
+  });
+
+  it('names the entry in the PAC file as the browser reaches it', async () => {
+    const entry = async (settings: Partial<ServerOptions>, host: string): Promise<string> => {
+      await using other = await Depot.server(settings);
+      const at = { host: LOOPBACK, port: Number(new URL(other.server.web?.url ?? '').port) };
+      const { text } = await ask(at, '/proxy.pac', { headers: { host } });
+      return evaluatePac(text)('nas.depot').replace(`:${other.socksPort}`, '');
+    };
+    assert.equal(await entry({ advertise: 'gw.example' }, 'localhost'), 'PROXY gw.example');
+    assert.equal(await entry({ host: '0.0.0.0' }, '192.0.2.7:8888'), 'PROXY 192.0.2.7');
+    assert.notEqual(await entry({ host: '0.0.0.0' }, 'localhost:8888'), 'PROXY localhost');
   });
 
   it('lets in whoever has the password, by a cookie that no script and no other page can use', async () => {
