@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
-/** What has to be there, and the Debian package that brings it; with `--browser` that is a browser, which is large. */
+/** What has to be there, and the Debian package that brings it; with `--browser` those are browsers, which are large. */
 const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['curl', 'curl'],
   ['ncat', 'ncat'],
@@ -28,7 +28,11 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['python3', 'python3'],
   ['script', 'bsdutils'],
 ];
-const PROGRAMS = process.argv.includes('--browser') ? ([['chromium', 'chromium']] as const) : ALWAYS;
+const BROWSERS: typeof ALWAYS = [
+  ['chromium', 'chromium'],
+  ['firefox-esr', 'firefox-esr'],
+];
+const PROGRAMS = process.argv.includes('--browser') ? BROWSERS : ALWAYS;
 /** Debian keeps daemons where an ordinary user's PATH does not look. */
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 const PYTHON = '/usr/bin/python3';

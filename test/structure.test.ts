@@ -25,7 +25,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'server': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'store', 'config', 'watch', 'rules'],
   'uplink': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch'],
   'local': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'config', 'watch', 'rules', 'uplink'],
-  'client': ['errors.ts', 'log.ts', 'version.ts', 'socks', 'link', 'net', 'entry', 'config', 'watch', 'uplink'],
+  'client': [
+    'errors.ts',
+    'log.ts',
+    'version.ts',
+    'socks',
+    'link',
+    'net',
+    'entry',
+    'config',
+    'watch',
+    'rules',
+    'uplink',
+  ],
 };
 
 /** Of these parts a lower one sees the types only: `watch` is handed what it shows. */

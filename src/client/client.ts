@@ -8,7 +8,7 @@ import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
-import { type PacRule, pacRulesOf, parsePacHosts } from '../entry/pac-rules.ts';
+import { parsePacHosts } from '../entry/pac-rules.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
@@ -28,6 +28,7 @@ import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
 import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { createServerConnector } from './connector.ts';
+import { PacRules } from './pac-rules.ts';
 
 /** What a client tells while it runs. */
 export type ClientEvents = DialingEvents;
@@ -50,7 +51,7 @@ export class DepotClient implements AsyncDisposable {
   readonly #uplink: Uplink;
   readonly #door: Door;
   readonly #share = new FairShare();
-  #pacRules: readonly PacRule[];
+  readonly #pacRules: PacRules;
   readonly #startedAt = Date.now();
   #listener: Listener | undefined;
   #published: readonly PublishedPort[] = [];
@@ -63,8 +64,8 @@ export class DepotClient implements AsyncDisposable {
     { link, log, resolve = resolveHost }: Pick<ClientOptions, 'link' | 'log' | 'resolve'>,
   ) {
     this.#config = config;
-    this.#pacRules = pacRulesOf(parsePacHosts(config.pacHosts));
     this.#log = logOf(log, config.logLevel);
+    this.#pacRules = new PacRules(config.pacHosts, this.#log);
     this.#descriptors = new Descriptors(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#uplink = new Uplink({
@@ -81,7 +82,10 @@ export class DepotClient implements AsyncDisposable {
         datagramBytes: config.udpQueueBytes,
       },
       log: this.#log,
-      onConnected: (connected) => this.events.emit('connected', connected),
+      onConnected: (connected) => {
+        this.#pacRules.hear(this.#uplink.link?.welcome.pacRules ?? []);
+        this.events.emit('connected', connected);
+      },
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
     this.#streams = new Streams(createServerConnector(this.#uplink), config, {
@@ -118,7 +122,7 @@ export class DepotClient implements AsyncDisposable {
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
-      pacRules: () => this.#pacRules,
+      pacRules: () => this.#pacRules.all,
       onTurnedAway: this.#incidents.at('client'),
     });
     // Last, for what fails before would leave it watching.
@@ -128,10 +132,10 @@ export class DepotClient implements AsyncDisposable {
       config,
       live: ['logLevel', 'drainMs', 'pacHosts'],
       prepare: (next) => {
-        const pacRules = pacRulesOf(parsePacHosts(next.pacHosts));
+        const own = parsePacHosts(next.pacHosts);
         return () => {
           setLevel(log, this.#log, next.logLevel);
-          this.#pacRules = pacRules;
+          this.#pacRules.own = own;
         };
       },
       log: this.#log,

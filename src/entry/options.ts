@@ -3,11 +3,11 @@
 import type { DepotError } from '../errors.ts';
 import type { BufferPool } from '../link/buffer-pool.ts';
 import type { AssociateOptions } from './client-datagrams.ts';
-import type { PacRule } from './pac-rules.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import type { Streams } from '../net/streams.ts';
 import type { ClientTls } from '../net/tls.ts';
+import type { OrderedRule } from '../rules/ordered.ts';
 import type { Credentials } from '../socks/messages.ts';
 
 /** Says whether a client is who it claims to be. */
@@ -38,7 +38,7 @@ export interface EntryOptions {
    */
   readonly forThisMachine: boolean;
   /** What a browser sends here besides `*.depot`; undefined for somebody who did not say who they are. */
-  readonly pacRules: (user: string | undefined) => readonly PacRule[];
+  readonly pacRules: (user: string | undefined) => readonly OrderedRule[];
   /** Called with why a client got no further than its handshake. */
   readonly onTurnedAway?: (from: string, error: DepotError) => void;
 }

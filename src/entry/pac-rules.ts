@@ -18,7 +18,7 @@ export interface PacRule {
 const isDepot = (name: string): boolean => name.endsWith('.depot');
 
 /** Undefined where a browser has nothing to gain from it: what means everything, this machine, or a `.depot` name. */
-const pacRuleOf = ({ allow, rule: { host, ports } }: OrderedRule): PacRule | undefined => {
+export const pacRuleOf = ({ allow, rule: { host, ports } }: OrderedRule): PacRule | undefined => {
   switch (host.kind) {
     case 'loopback':
       return undefined;
@@ -38,8 +38,8 @@ const pacRuleOf = ({ allow, rule: { host, ports } }: OrderedRule): PacRule | und
 };
 
 /** The rules in the same order, without those that a browser does not need; none where none allows anything. */
-export const pacRulesOf = (rules: readonly OrderedRule[]): readonly PacRule[] => {
-  const usable = rules.map(pacRuleOf).filter((rule) => rule !== undefined);
+export const forBrowsers = (rules: readonly OrderedRule[]): readonly OrderedRule[] => {
+  const usable = rules.filter((rule) => pacRuleOf(rule) !== undefined);
   return usable.slice(0, usable.findLastIndex(({ allow }) => allow) + 1);
 };
 

@@ -1,9 +1,10 @@
 // The proxy auto-configuration file: tells a browser to send *.depot here, and what rules add to that. Pure.
 // It is a program that browsers run, and hosts and rules come from outside: they get into it as JSON and nothing else.
 
+import type { OrderedRule } from '../rules/ordered.ts';
 import { formatAddress } from '../socks/address.ts';
 import { parseAuthority } from './http-target.ts';
-import type { PacRule } from './pac-rules.ts';
+import { pacRuleOf } from './pac-rules.ts';
 
 export const PAC_PATH = '/proxy.pac';
 /** A page that takes it for a script of its own gets nothing of it. */
@@ -80,8 +81,9 @@ function allowed(url, host) {
 `;
 
 /** The text. Names under .depot never go anywhere else: they mean nothing to others, and need not be known to them. */
-export const pacFor = ({ host, port, secure }: PacProxy, rules: readonly PacRule[] = []): string => {
+export const pacFor = ({ host, port, secure }: PacProxy, given: readonly OrderedRule[] = []): string => {
   const proxy = literal(`${secure ? 'HTTPS' : 'PROXY'} ${formatAddress({ host, port })}`);
+  const rules = given.map(pacRuleOf).filter((rule) => rule !== undefined);
   const data = rules.map((rule) => `  ${literal(rule)}`).join(',\n');
   const [program, extra] =
     rules.length === 0

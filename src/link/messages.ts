@@ -53,6 +53,16 @@ export const Hello = z.discriminatedUnion('purpose', [
 ]);
 export type Hello = z.infer<typeof Hello>;
 
+/** What of a user's rules has room in a welcome, beside everything else. */
+const MAX_PAC_RULE = 160;
+const MAX_PAC_RULES = 80;
+
+/** As many rules, from the first on, as a welcome can carry: what is about nothing goes to nowhere but where it went before. */
+export const fittingPacRules = (rules: readonly string[]): string[] => {
+  const tooLong = rules.findIndex((rule) => rule.length > MAX_PAC_RULE);
+  return rules.slice(0, Math.min(MAX_PAC_RULES, tooLong < 0 ? Infinity : tooLong));
+};
+
 /** The server's answer on a control connection. */
 export const Welcome = z.object({
   version: z.int(),
@@ -62,6 +72,8 @@ export const Welcome = z.object({
   user: userName.optional(),
   software: z.string().max(100),
   tunnelPort: port.optional(),
+  /** What a browser of a client's user sends to depot besides `*.depot`: `allow RULE` and `deny RULE`, in order. */
+  pacRules: z.array(z.string().max(MAX_PAC_RULE)).max(MAX_PAC_RULES).optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 

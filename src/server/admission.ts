@@ -2,8 +2,9 @@
 
 import { DepotError } from '../errors.ts';
 import { encodeJsonFrame, FrameType } from '../link/frames.ts';
-import { type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
+import { fittingPacRules, type Hello, PROTOCOL_VERSIONS, type Welcome } from '../link/messages.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
+import type { OrderedRule } from '../rules/ordered.ts';
 import { SOFTWARE } from '../version.ts';
 import type { Clients } from './clients.ts';
 import type { Joining } from './joining.ts';
@@ -19,6 +20,8 @@ export interface AdmissionOptions {
   readonly pool: PoolOptions;
   /** The port for tunnels, where it is another one than the control port. */
   readonly tunnelPort: () => number | undefined;
+  /** What a browser of this user sends to depot besides `*.depot`. */
+  readonly pacRules: (user: string) => readonly OrderedRule[];
 }
 
 type ControlHello = Exclude<Hello, { purpose: 'tunnel' }>;
@@ -57,12 +60,13 @@ export class Admission {
     const { joining, clients, pool } = this.#options;
     const version = commonVersion(hello);
     const client = joining.client(caller.fingerprint, hello.device, hello.invitation);
-    this.#welcome({ version, name: client.device, user: client.user }, connection);
+    const pacRules = fittingPacRules(this.#options.pacRules(client.user).map(({ text }) => text));
+    this.#welcome({ version, name: client.device, user: client.user, pacRules }, connection);
     const { software, platform } = hello;
     clients.add(client, { from: caller.from, software, platform, version }, connection, pool);
   }
 
-  #welcome(who: Pick<Welcome, 'version' | 'name' | 'user'>, connection: FrameConnection): void {
+  #welcome(who: Pick<Welcome, 'version' | 'name' | 'user' | 'pacRules'>, connection: FrameConnection): void {
     // One port for both may have another number where it is dialed (port forwarding), so it is not named then.
     const tunnelPort = this.#options.tunnelPort();
     const welcome: Welcome = { ...who, software: SOFTWARE, ...(tunnelPort !== undefined && { tunnelPort }) };

@@ -2,7 +2,7 @@
 // and again about streams that run, when a user was changed, is over its limit, or is not valid any more.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type PacRule, pacRulesOf } from '../entry/pac-rules.ts';
+import { forBrowsers } from '../entry/pac-rules.ts';
 import { DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Request } from '../net/connector.ts';
@@ -92,15 +92,15 @@ export class Gate {
   }
 
   /** What a browser of this user, or of anybody, is told to send here besides `*.depot`. */
-  pacRules(asked: string | undefined): readonly PacRule[] {
+  pacRules(asked: string | undefined): readonly OrderedRule[] {
     const { rules, pacHosts } = this.#policy;
     const { store, anonymous } = this.#options;
     const { user: name, local } = splitUser(asked ?? '');
     const user = asked === undefined ? undefined : this.#user(name);
-    if (user === undefined) return pacRulesOf([...pacHosts, ...(anonymous ? rules : [])]);
+    if (user === undefined) return forBrowsers([...pacHosts, ...(anonymous ? rules : [])]);
     // A host that is no `.depot` name has to lead to some local.
     const isRouted = local !== undefined || user.locals.length > 0 || store.localNames().size === 1;
-    return pacRulesOf([...pacHosts, ...(isRouted ? [...user.rules, ...rules] : [])]);
+    return forBrowsers([...pacHosts, ...(isRouted ? [...user.rules, ...rules] : [])]);
   }
 
   /** Puts other rules, groups and rates in force, and ends the streams that they forbid. */

@@ -176,6 +176,7 @@ export class DepotServer implements AsyncDisposable {
       clients: this.#clients,
       pool: poolSettingsOf(config, budget),
       tunnelPort: () => this.#ownTunnelPort(),
+      pacRules: (user) => this.#gate.pacRules(user),
     });
     this.#door = new LinkDoor({
       share,

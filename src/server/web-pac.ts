@@ -4,7 +4,7 @@
 import type { ServerConfig } from '../config/schema.ts';
 import { parseAuthority } from '../entry/http-target.ts';
 import { PAC_HEADERS, PAC_PATH, pacFor } from '../entry/pac.ts';
-import type { PacRule } from '../entry/pac-rules.ts';
+import type { OrderedRule } from '../rules/ordered.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { PublicFile } from '../watch/web-app.ts';
 import { advertisedHost, isAnyAddress } from './state.ts';
@@ -21,7 +21,7 @@ const hostOf = (config: ServerConfig, hostHeader: string | undefined): string =>
   return asked === undefined || isLoopbackHost(asked) ? advertisedHost(config) : asked;
 };
 
-export const webPac = (config: ServerConfig, socksPort: number, rules: () => readonly PacRule[]): PublicFile => ({
+export const webPac = (config: ServerConfig, socksPort: number, rules: () => readonly OrderedRule[]): PublicFile => ({
   path: PAC_PATH,
   headers: PAC_HEADERS,
   // Browsers trust the certificate that the operator gave; that of the server's own key only where they were told to.

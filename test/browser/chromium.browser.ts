@@ -13,7 +13,11 @@ let open: Depot;
 let web: WebApp;
 before(async () => {
   depot = await Depot.pair();
-  open = await Depot.pair({ allowAnonymous: true });
+  // `wiki.test` is a name that only the local knows, and that the operator adds to the PAC file.
+  open = await Depot.pair(
+    { allowAnonymous: true, pacHosts: ['wiki.test'] },
+    { resolve: () => Promise.resolve([LOOPBACK]) },
+  );
   web = await WebApp.listen((request, response) => {
     response.setHeader('Content-Type', 'text/html');
     response.end(`<title>behind the NAT</title>You asked for ${request.url} on ${request.headers.host}.`);
@@ -30,10 +34,11 @@ interface Visit {
   readonly proxy?: LaunchOptions['proxy'];
   /** What the user types when the browser asks for the password of its proxy. */
   readonly login?: Login;
+  readonly host?: string;
 }
 
 /** What a page of the app says to a browser that is started so. Rejects where it cannot be loaded. */
-const visit = async ({ args = [], proxy, login }: Visit): Promise<string> => {
+const visit = async ({ args = [], proxy, login, host = 'home.depot' }: Visit): Promise<string> => {
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', ...args],
@@ -42,7 +47,7 @@ const visit = async ({ args = [], proxy, login }: Visit): Promise<string> => {
   try {
     const page = await browser.newPage();
     if (login !== undefined) await answerProxy(page, login);
-    await page.goto(`http://home.depot:${web.port}/page`);
+    await page.goto(`http://${host}:${web.port}/page`);
     assert.equal(await page.title(), 'behind the NAT');
     return await page.innerText('body');
   } finally {
@@ -86,6 +91,13 @@ test('by PAC, over TLS and plain', async () => {
   }
   const args = [`--proxy-pac-url=https://${LOOPBACK}:${depot.socksPort}/proxy.pac`, trusting(depot)];
   assert.equal(await visit({ args, login: depot.login }), expected());
+});
+
+test('by PAC, a host that the operator added; from the dashboard, too', async () => {
+  const pac = `--proxy-pac-url=http://${LOOPBACK}:${open.socksPort}/proxy.pac`;
+  assert.equal(await visit({ args: [pac], host: 'wiki.test' }), `You asked for /page on wiki.test:${web.port}.`);
+  const dashboard = new URL('proxy.pac', open.server.web?.url).href;
+  assert.equal(await visit({ args: [`--proxy-pac-url=${dashboard}`] }), expected());
 });
 
 test('and not at all without a proxy', async () => {

@@ -10,6 +10,7 @@ import { createClient, createLocal, createServer, type DepotClient, type DepotEr
 import { App, collect, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { invitationOf, LinkClient, newIdentity, Type, controlHello } from '../support/link-client.ts';
+import { evaluatePac } from '../support/pac.ts';
 import { curl } from '../support/programs.ts';
 import { handshake, openStream, type SocksReply } from '../support/socks-client.ts';
 
@@ -145,6 +146,19 @@ describe('a client that has joined', () => {
       assert.match(answer, new RegExp(`"PROXY .*:${client.address.port}"`));
     }
     assert.match(await ask('GET /proxy.pac HTTP/1.1', 'Host: localhost', 'Sec-Fetch-Site: none'), /^HTTP\/1\.1 200 /);
+  });
+
+  test('tells browsers what its user may reach and its owner named, and nothing that is on the internet', async () => {
+    const rules = ['deny secret.lan', 'allow *.lan', 'allow 10.1.0.0/16', 'allow *.com', 'allow 8.0.0.0/8'];
+    await depot.addUser('dora', ['home'], { rules });
+    const other = await depot.addClient('dora', { pacHosts: ['wiki.example.org:443'] });
+    const answer = await (await fetch(`http://${LOOPBACK}:${other.address.port}/proxy.pac`)).text();
+    const find = evaluatePac(answer);
+    assert.match(find('wiki.example.org', 'https://wiki.example.org/'), /^PROXY/);
+    for (const host of ['nas.depot', 'printer.lan', '10.1.2.3']) assert.match(find(host), /^PROXY/, host);
+    for (const host of ['secret.lan', 'bank.com', '8.8.8.8', '10.2.0.1', 'wiki.example.org'])
+      assert.equal(find(host), 'DIRECT', host);
+    await other.stop();
   });
 
   const PAGES: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pacFor } from '../../src/entry/pac.ts';
-import { pacRulesOf, parsePacHosts } from '../../src/entry/pac-rules.ts';
+import { forBrowsers, parsePacHosts } from '../../src/entry/pac-rules.ts';
 import { parseOrderedRule } from '../../src/rules/ordered.ts';
 import { evaluatePac, type FindProxy } from '../support/pac.ts';
 
@@ -9,7 +9,7 @@ const proxy = { host: 'gw.example', port: 8864, secure: true };
 const HERE = 'HTTPS gw.example:8864';
 
 const withRules = (...rules: readonly string[]): FindProxy =>
-  evaluatePac(pacFor(proxy, pacRulesOf(rules.map(parseOrderedRule))));
+  evaluatePac(pacFor(proxy, forBrowsers(rules.map(parseOrderedRule))));
 
 test('without rules nothing but .depot', () => {
   const find = withRules();
@@ -51,7 +51,7 @@ test('the first rule that matches host and port decides', () => {
 
 test('what means everything, or this machine, sends nothing', () => {
   const rules = ['*', '*:80', '*.*', '0.0.0.0/0', '::/0', 'localhost', '127.0.0.1:9091', '::1', 'nas.depot:80'];
-  assert.deepEqual(pacRulesOf(rules.map((rule) => parseOrderedRule(`allow ${rule}`))), []);
+  assert.deepEqual(forBrowsers(rules.map((rule) => parseOrderedRule(`allow ${rule}`))), []);
   for (const host of rules) assert.throws(() => parsePacHosts([host]), /pacHosts/, host);
   const find = withRules('allow 0.0.0.0/1', 'allow *host');
   for (const host of ['127.0.0.1', 'localhost']) assert.equal(find(host), 'DIRECT', host);
@@ -60,7 +60,13 @@ test('what means everything, or this machine, sends nothing', () => {
 
 test('whatever is in it stays text', () => {
   const evil = `x"; alert(1); //\u2028\n</script>é`;
-  const text = pacFor({ ...proxy, host: evil }, [{ allow: true, host: evil, ports: [[0, 65_535]] }]);
+  const { text: _, ...rule } = parseOrderedRule('allow x');
+  const evilRule = {
+    ...rule,
+    text: evil,
+    rule: { ...rule.rule, host: { kind: 'name', pattern: evil, matches: () => true } },
+  } as const;
+  const text = pacFor({ ...proxy, host: evil }, [evilRule]);
   assert.match(text, /^[\n -~]+$/, 'ASCII alone');
   assert.doesNotMatch(text, /^<|[^\\]"; alert/m);
   assert.equal(evaluatePac(text)('nas.depot'), `HTTPS ${evil}:8864`);
