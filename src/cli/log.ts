@@ -2,18 +2,20 @@
 
 import { pino, stdTimeFunctions } from 'pino';
 import type { Log, LogLevel } from '../log.ts';
+import { LogSink, standardError } from './log-sink.ts';
 
 /** Loaded only where somebody reads along. */
-const pretty = process.stderr.isTTY ? (await import('pino-pretty')).default : undefined;
+const pretty = process.stderr.isTTY
+  ? (await import('pino-pretty')).prettyFactory({ translateTime: 'SYS:HH:MM:ss', hideObject: true })
+  : undefined;
 
-/** A log that cannot be written (disk full, terminal gone) is lost; whoever it tells of goes on. */
-const stderr = pino.destination({ dest: 2, sync: true, maxLength: 1024 * 1024 });
-stderr.on('error', () => undefined);
-
-const PRETTY = { translateTime: 'SYS:HH:MM:ss', hideObject: true, sync: true };
-
-export const createLog = (level: LogLevel): Log =>
-  pino(
-    { level, base: null, timestamp: stdTimeFunctions.isoTime },
-    pretty === undefined ? stderr : pretty({ ...PRETTY, destination: stderr }),
-  );
+export const createLog = (level: LogLevel): Log => {
+  const sink = new LogSink({
+    descriptor: standardError(),
+    onLost: (lines) => log.warn({ event: 'log-lost', lines }, `${lines} lines of the log were lost: nobody took them`),
+  });
+  const write = pretty === undefined ? sink : { write: (line: string) => sink.write(pretty(line)) };
+  const log = pino({ level, base: null, timestamp: stdTimeFunctions.isoTime }, write);
+  process.on('exit', () => sink.end());
+  return log;
+};

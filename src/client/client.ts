@@ -240,6 +240,7 @@ export class DepotClient implements AsyncDisposable {
     this.#streams.endAll(error);
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
+    this.#incidents[Symbol.dispose]();
     this.#reloading.close();
     this.#admin?.close();
     await this.#uplink.stop(error);

@@ -361,6 +361,7 @@ export class DepotServer implements AsyncDisposable {
     this.watcher[Symbol.dispose]();
     this.#admin?.close();
     this.#certificate.close();
+    this.#incidents[Symbol.dispose]();
     this.#reloading.close();
     this.#state.store[Symbol.dispose]();
   }
