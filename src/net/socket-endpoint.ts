@@ -19,7 +19,8 @@ const SMALL_READS = 32;
 /** Up to here Node hands out memory from its pool. */
 const POOLED_BYTES = 4 * 1024;
 
-const KEEP_ALIVE_MS = 60_000;
+/** In the options of a connection that begins, so that Node sets each of them once. */
+const TCP = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const;
 
 /** Makes the socket that reads as `onread` says; undefined leaves the choice of buffers to Node. */
 type MakeSocket = (onread: net.OnReadOpts) => net.Socket;
@@ -45,8 +46,6 @@ export class SocketEndpoint implements Endpoint {
         return true;
       },
     });
-    this.socket.setNoDelay(true);
-    this.socket.setKeepAlive(true, KEEP_ALIVE_MS);
     this.socket.on('end', this.#onEnd);
     this.socket.on('error', (error) => {
       this.#error = error;
@@ -56,12 +55,19 @@ export class SocketEndpoint implements Endpoint {
 
   /** A socket that begins to connect. Listen to its `connect` and `error`. */
   static connect(options: net.TcpNetConnectOpts, share = new FairShare()): SocketEndpoint {
-    return new SocketEndpoint((onread) => net.connect({ ...options, onread, allowHalfOpen: true }).pause(), share);
+    return new SocketEndpoint(
+      (onread) => net.connect({ ...options, ...TCP, onread, allowHalfOpen: true }).pause(),
+      share,
+    );
   }
 
   /** Takes over a socket from a server with `pauseOnConnect` and `allowHalfOpen`. */
   static accept(accepted: net.Socket, share = new FairShare()): SocketEndpoint {
-    return new SocketEndpoint((onread) => acceptWithOnread(accepted, onread), share);
+    const { noDelay, keepAlive, keepAliveInitialDelay } = TCP;
+    return new SocketEndpoint(
+      (onread) => acceptWithOnread(accepted, onread).setNoDelay(noDelay).setKeepAlive(keepAlive, keepAliveInitialDelay),
+      share,
+    );
   }
 
   /** Gives the socket away, paused, with `early` in front of what it has not delivered: TLS begins on it. */

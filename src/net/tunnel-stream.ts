@@ -1,5 +1,5 @@
 // One stream on a tunnel, as an Endpoint: credit windows, half-close and abort over frames.
-// What arrives within one turn of the loop is passed on in one write.
+// What arrives within one turn of the loop is passed on in one write, but for a small piece by itself, which waits for nothing.
 
 import { DepotError } from '../errors.ts';
 import {
@@ -19,6 +19,9 @@ import { Gather } from './gather.ts';
 
 /** The most that a sender may have been granted at once; more is a broken or hostile peer. */
 const MAX_CREDIT_BYTES = 2 ** 31;
+
+/** Up to here a piece that comes first is an answer rather than the beginning of a bulk, and goes on at once. */
+const LONE_BYTES = 4 * 1024;
 
 interface Outgoing {
   readonly chunks: readonly Uint8Array[];
@@ -115,13 +118,15 @@ export class TunnelStream implements Endpoint {
     if (!this.#window.received(bytes.length))
       throw new DepotError('protocol-violation', 'more data than the window allows');
     this.#incoming.push(bytes);
-    this.#scheduleFlush();
+    if (bytes.length <= LONE_BYTES && this.#incoming.bytes === bytes.length) this.#deliver();
+    else this.#scheduleFlush();
   }
 
   receiveFin(): void {
     this.#finArrived = true;
     this.#move('fin-in');
-    this.#scheduleFlush();
+    if (this.#incoming.bytes === 0) this.#deliver();
+    else this.#scheduleFlush();
   }
 
   grant(bytes: number): void {
