@@ -9,10 +9,27 @@ export const ROOT = path.join(import.meta.dirname, '..');
 export const LICENCES = 'THIRD-PARTY-LICENSES';
 export const RULE = `\n${'-'.repeat(80)}\n\n`;
 
-const licenceOf = (directory: string): string => {
-  const file = readdirSync(directory).find((name) => /^licen[cs]e/i.test(name));
-  if (file === undefined) throw new Error(`${directory} has no licence file, and is about to be published`);
-  return readFileSync(path.join(directory, file), 'utf8').trim();
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license?: string;
+  readonly author?: string;
+}
+
+/** Packages that say in their manifest what their licence is, and bring no text of it. */
+const WITHOUT_TEXT = new Set(['@bomb.sh/tab']);
+
+/** The words of the MIT licence are those of our own. */
+const mitText = (): string => {
+  const own = readFileSync(path.join(ROOT, 'LICENSE'), 'utf8');
+  return own.slice(own.indexOf('Permission is hereby granted')).trim();
+};
+
+const licenceOf = (directory: string, { name, license, author }: Manifest): string => {
+  const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
+  if (file !== undefined) return readFileSync(path.join(directory, file), 'utf8').trim();
+  if (WITHOUT_TEXT.has(name) && license === 'MIT') return `Copyright (c) ${author}\n\n${mitText()}`;
+  throw new Error(`${directory} has no licence file, and is about to be published`);
 };
 
 /** The directories of all packages that these modules come from. */
@@ -23,8 +40,8 @@ const packagesOf = (modules: readonly string[]): string[] => {
 
 const describe = (directory: string): string => {
   const manifest = readFileSync(path.join(directory, 'package.json'), 'utf8');
-  const { name, version } = JSON.parse(manifest) as { name: string; version: string };
-  return `${name} ${version}\n\n${licenceOf(directory)}\n`;
+  const described = JSON.parse(manifest) as Manifest;
+  return `${described.name} ${described.version}\n\n${licenceOf(directory, described)}\n`;
 };
 
 /** The licences of all libraries that went into these files. */

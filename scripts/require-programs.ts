@@ -27,6 +27,8 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['man', 'man-db'],
   ['python3', 'python3'],
   ['script', 'bsdutils'],
+  ['zsh', 'zsh'],
+  ['fish', 'fish'],
 ];
 const BROWSERS: typeof ALWAYS = [
   ['chromium', 'chromium'],

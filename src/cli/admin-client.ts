@@ -14,7 +14,7 @@ const NOT_RUNNING = new Set(['ENOENT', 'ECONNREFUSED']);
 
 class NotRunning extends Error {}
 
-class AdminClient implements Administration {
+export class AdminClient implements Administration {
   readonly #socketPath: string;
 
   constructor(socketPath: string) {

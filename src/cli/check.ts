@@ -50,7 +50,7 @@ export const checkCommand = (): Command =>
       'Tries a target the way a stream goes, and says of each step how it went and, where it failed, what to change. Ends with 1 where it failed.',
     )
     .option('--user <user>', 'whose rules and limits count (default: those of no user)')
-    .option('--local <name>', 'the local or group to ask, where the target does not name one')
+    .option('--local <local>', 'the local or group to ask, where the target does not name one')
     .option('--from <address>', 'where the client comes from (default: from where the user may come)')
     .addOption(homeOption())
     .option('--json', 'print JSON')

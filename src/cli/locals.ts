@@ -8,7 +8,7 @@ import { homeOption } from './settings.ts';
 const revokeCommand = (): Command =>
   new Command('revoke')
     .addHelpText('after', '\nExample:\n  depot locals revoke nas')
-    .argument('<name>', 'the local')
+    .argument('<local>', 'the local')
     .summary('forget the key of a local and cut its session at once')
     .description('Forgets the key of a local and cuts its session at once. It can come back only with a new link.')
     .configureHelp({ showGlobalOptions: true })

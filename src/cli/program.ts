@@ -78,6 +78,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'install a role as a service of systemd',
     load: async () => (await import('./service.ts')).serviceCommand(),
   },
+  completion: {
+    summary: 'let the shell complete commands, options and names',
+    load: async () => (await import('./completion/completion.ts')).completionCommand(),
+  },
   demo: {
     summary: 'try depot on this machine: server, local and a sample app',
     load: async () => (await import('./demo.ts')).demoCommand(),
@@ -101,7 +105,13 @@ const build = async (isWanted: (name: string) => boolean): Promise<Command> => {
 };
 
 /** The program for these arguments: whole where they are for a command, of the others name and summary. */
-export const createProgram = (args: readonly string[]): Promise<Command> => build((name) => name === wantedBy(args));
+export const createProgram = async (args: readonly string[]): Promise<Command> => {
+  const program = await build((name) => name === wantedBy(args));
+  // Asked by the scripts of shells, and by nobody else.
+  if (args[0] === 'complete')
+    program.addCommand((await import('./completion/completion.ts')).completeCommand(), { hidden: true });
+  return program;
+};
 
 /** Every command with everything that it takes. */
 export const createWholeProgram = (): Promise<Command> => build(() => true);

@@ -34,7 +34,7 @@ const passwordCommand = (name: string, summary: string): Command =>
       'after',
       `\nExamples:\n  depot user ${name} alice\n  pass show depot | depot user ${name} alice --password-stdin`,
     )
-    .argument('<name>', 'the user')
+    .argument('<user>', 'the user')
     .summary(summary)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
     .addOption(homeOption())
@@ -54,7 +54,7 @@ const setCommand = (): Command =>
   addLimits(
     new Command('set')
       .addHelpText('after', '\nExample:\n  depot user set alice --allow nas.depot:80,443 --max-streams 20')
-      .argument('<name>', 'the user')
+      .argument('<user>', 'the user')
       .summary('change what a user may do')
       .description(
         'Changes what is named and leaves the rest. Rules that are given replace those there were. Running streams that are forbidden then end at once.',
@@ -68,7 +68,7 @@ const setCommand = (): Command =>
 const showCommand = (): Command =>
   new Command('show')
     .addHelpText('after', '\nExample:\n  depot user show alice')
-    .argument('<name>', 'the user')
+    .argument('<user>', 'the user')
     .summary('show what a user may do, and what it has used this month')
     .description('Shows what a user may do, and what it has used this month.')
     .addOption(homeOption())
@@ -89,7 +89,7 @@ const passwdCommand = (): Command =>
 const removeCommand = (): Command =>
   new Command('remove')
     .addHelpText('after', '\nExample:\n  depot user remove alice')
-    .argument('<name>', 'the user')
+    .argument('<user>', 'the user')
     .summary('remove a user and end its streams')
     .description('Removes a user and ends its streams.')
     .addOption(homeOption())
