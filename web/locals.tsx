@@ -94,7 +94,7 @@ export const Locals = () => {
                 <Dot up={local.connected} />
               </header>
               <dl class="facts">
-                <dt>{local.connected ? 'Connected for' : 'Last seen'}</dt>
+                <dt>{local.draining ? 'Draining, connected for' : local.connected ? 'Connected for' : 'Last seen'}</dt>
                 <dd>
                   {local.connected
                     ? duration(now.value - (local.since ?? now.value))

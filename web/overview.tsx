@@ -58,7 +58,7 @@ const LocalList = () => (
               <a href={`#/streams?local=${encodeURIComponent(local.name)}`}>{local.name}</a>
               <span class="muted grow">
                 {local.connected
-                  ? duration(now.value - (local.since ?? now.value))
+                  ? `${local.draining ? 'draining, ' : ''}${duration(now.value - (local.since ?? now.value))}`
                   : `last seen ${duration(now.value - local.lastSeenAt)} ago`}
               </span>
               {local.connected && (

@@ -20,6 +20,11 @@ const milliseconds = (value: number | null): string =>
 const since = (then: number | null, now: number): string => (then === null ? '-' : duration(now - then));
 const tunnels = ({ idle, busy }: { idle: number; busy: number }): string => `${busy} busy, ${idle} idle`;
 
+/** What a role says of itself behind its age. */
+const ending = (draining: boolean): string => (draining ? ', DRAINING: takes nothing new, streams may end' : '');
+const stateOf = ({ connected, draining }: { connected: boolean; draining: boolean }): string =>
+  draining ? 'draining' : connected ? 'connected' : 'away';
+
 const streamTable = (streams: readonly StreamStatus[], now: number): string =>
   streams.length === 0
     ? 'no streams'
@@ -44,11 +49,23 @@ const shortage = ({ limit, refused }: Status['descriptors']): string[] =>
   refused === 0 ? [] : [`${refused} connections were refused: only ${limit} files may be open`];
 
 const describeServer = (
-  { version, startedAt, descriptors, host, ports, fingerprint, users, locals, clients, streams }: ServerStatus,
+  {
+    version,
+    startedAt,
+    draining,
+    descriptors,
+    host,
+    ports,
+    fingerprint,
+    users,
+    locals,
+    clients,
+    streams,
+  }: ServerStatus,
   now: number,
 ): string =>
   [
-    `depot server ${version}, up ${duration(now - startedAt)}`,
+    `depot server ${version}, up ${duration(now - startedAt)}${ending(draining)}`,
     `listens on ${host === '::' ? 'all addresses' : host}: clients ${ports.socks}, locals ${ports.control}${ports.tunnel === ports.control ? '' : `, tunnels ${ports.tunnel}`}`,
     `fingerprint ${fingerprint}, users ${users}`,
     ...shortage(descriptors),
@@ -59,7 +76,7 @@ const describeServer = (
           ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS', 'STREAMS'],
           locals.map((local) => [
             local.name,
-            local.connected ? 'connected' : 'away',
+            stateOf(local),
             local.connected ? since(local.since, now) : duration(now - local.lastSeenAt),
             local.from ?? '-',
             milliseconds(local.rttMs),
@@ -77,7 +94,7 @@ const clientTable = (clients: readonly ClientDeviceStatus[], now: number): strin
     ['CLIENT', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS'],
     clients.map((client) => [
       `${client.user}/${client.device}`,
-      client.connected ? 'connected' : 'away',
+      stateOf(client),
       client.connected ? since(client.since, now) : duration(now - client.lastSeenAt),
       client.from ?? '-',
       milliseconds(client.rttMs),
@@ -96,7 +113,7 @@ const describeUplink = (uplink: UplinkStatus, as: string, now: number): string =
 
 const describeClient = (status: ClientStatus, now: number): string =>
   [
-    `depot client ${status.version}, up ${duration(now - status.startedAt)}`,
+    `depot client ${status.version}, up ${duration(now - status.startedAt)}${ending(status.draining)}`,
     `listens on ${formatAddress(status)}`,
     describeUplink(status, `${status.user}/${status.name}`, now),
     ...shortage(status.descriptors),
@@ -106,7 +123,7 @@ const describeClient = (status: ClientStatus, now: number): string =>
 
 const describeLocal = (status: LinkStatus, now: number): string =>
   [
-    `depot local ${status.version}, up ${duration(now - status.startedAt)}`,
+    `depot local ${status.version}, up ${duration(now - status.startedAt)}${ending(status.draining)}`,
     describeUplink(status, status.name, now),
     ...shortage(status.descriptors),
     `rules ${status.rules.join('  ')}`,

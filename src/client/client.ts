@@ -18,7 +18,8 @@ import { resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Incidents } from '../net/incidents.ts';
 import { Listener } from '../net/listener.ts';
-import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
+import { drain, within } from '../net/draining.ts';
+import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Uplink } from '../uplink/uplink.ts';
@@ -35,6 +36,9 @@ export type ClientEvents = DialingEvents;
 
 /** Every setting of the configuration, and what a program that embeds a client may want besides. */
 export type ClientOptions = Partial<ClientConfig> & DialingOptions;
+
+/** How long those may take, when the client stops, who are in the middle of a handshake. */
+const LINGER_MS = 2000;
 
 export class DepotClient implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
@@ -54,6 +58,7 @@ export class DepotClient implements AsyncDisposable {
   readonly #pacRules: PacRules;
   readonly #startedAt = Date.now();
   #listener: Listener | undefined;
+  #draining = false;
   #published: readonly PublishedPort[] = [];
   #admin: AdminSocket | undefined;
 
@@ -209,6 +214,7 @@ export class DepotClient implements AsyncDisposable {
       pid: process.pid,
       startedAt: this.#startedAt,
       descriptors: this.#descriptors.status,
+      draining: this.#draining,
       user: this.#uplink.user,
       ...this.#uplink.status,
       ...this.address,
@@ -232,10 +238,15 @@ export class DepotClient implements AsyncDisposable {
    * Calling it again without `drain` ends at once.
    */
   async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
+    this.#draining = true;
     this.#listener?.close();
     for (const port of this.#published) port.close();
+    if (mayEnd) {
+      this.#uplink.drain();
+      const arriving = within(LINGER_MS, this.#door.drain());
+      await drain(this.#streams, this.#reloading.config.drainMs, this.#log, arriving);
+    }
     this.#door.close();
-    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
     const error = new DepotError('stopped', 'this client was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();

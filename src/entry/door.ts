@@ -44,7 +44,7 @@ export class Door {
     const visitor = new Visitor(accepted, this.#options, {
       onWaiting: (waiting) => {
         this.#waiting.enter(waiting);
-        if (this.#closed) setImmediate(() => waiting.destroy());
+        if (this.#closed && waiting.isReturning) setImmediate(() => waiting.destroy());
       },
       onSettled: (settled) => this.#waiting.leave(settled),
     });
@@ -55,6 +55,15 @@ export class Door {
       if (visitor.limit.aborted) visitor.destroy();
       else visitor.seeOff();
     }
+  }
+
+  /**
+   * Nobody else will come. Whoever is in the middle of a request may finish it; who waits for a further one is ended.
+   * Resolves when nobody waits any more.
+   */
+  drain(): Promise<void> {
+    this.#closed = true;
+    return this.#waiting.empty();
   }
 
   /** Ends everybody who has not made a request yet, and from now on whoever waits for a further one. */

@@ -28,6 +28,8 @@ export class Visitor {
   client: EarlyEndpoint;
   /** Whether that goes over TLS. */
   isSecure = false;
+  /** Whether it was served already, and waits for another request. */
+  isReturning = false;
   readonly #events: VisitorEvents;
   readonly #options: EntryOptions;
   readonly #plain: SocketEndpoint;
@@ -85,6 +87,7 @@ export class Visitor {
   /** The request was served, and another one may follow on the same connection, complete within `milliseconds`. */
   expectAnother(milliseconds: number): void {
     this.#limit.clear();
+    this.isReturning = true;
     this.#limit = this.#wait(milliseconds, 'no other request came');
     this.limit.addEventListener('abort', () => this.destroy());
   }

@@ -5,13 +5,16 @@ import { type ErrorCode, DepotError, isErrorCode } from '../errors.ts';
 import { type Command, COMMANDS } from '../socks/messages.ts';
 
 /** The versions of the protocol that this code speaks, newest first. docs/protocol.md says what each brought. */
-export const PROTOCOL_VERSIONS: readonly number[] = [2, 1];
+export const PROTOCOL_VERSIONS: readonly number[] = [3, 2, 1];
 
 /** The first version that knows this command. */
 export const versionOf = (command: Command): number => (command === 'connect' ? 1 : 2);
 
 /** The first version that heeds address rules. A local that is older would ignore them without a word. */
 export const ADDRESS_RULES_VERSION = 2;
+
+/** The first version in which either side says that it is about to stop. */
+export const DRAINING_VERSION = 3;
 
 const host = z.string().min(1).max(255);
 const port = z.int().min(0).max(65535);
@@ -141,22 +144,25 @@ export const stepsOf = (steps: readonly CheckedStep[]): { steps?: CheckedStep[] 
     ? {}
     : { steps: steps.slice(0, MAX_STEPS).map((step) => ({ ...step, reason: step.reason.slice(0, MAX_REASON) })) };
 
+/** Whoever says this takes no new requests and is about to stop; streams that run may end in peace. */
+const Draining = z.object({ type: z.literal('draining') });
+
 /** What the server says on the control connection once local is welcome. */
 export const Control = z.discriminatedUnion('type', [
   /** Bring these tunnels: ids that are good once and for a short time. */
   z.object({ type: z.literal('tunnels'), ids: z.array(z.string().max(200)).max(256) }),
   /** There is no tunnel yet: bring this one for this request; the stream is number 1 on it. */
   z.object({ type: z.literal('request'), tunnel: z.string().max(200), open: Open }),
+  Draining,
 ]);
 export type Control = z.infer<typeof Control>;
 
 /** What local says on the control connection. */
-export const LocalControl = z.object({
+export const LocalControl = z.discriminatedUnion('type', [
   /** This tunnel will not come. */
-  type: z.literal('tunnel-failed'),
-  tunnel: z.string().max(200),
-  failure: Failure,
-});
+  z.object({ type: z.literal('tunnel-failed'), tunnel: z.string().max(200), failure: Failure }),
+  Draining,
+]);
 export type LocalControl = z.infer<typeof LocalControl>;
 
 /** Reads one JSON payload. Throws `protocol-violation` that says what was wrong. */

@@ -12,7 +12,8 @@ import { type Log, logOf, setLevel } from '../log.ts';
 import { Descriptors } from '../net/descriptors.ts';
 import { resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
-import { drain, logStreamEnd, logStreamStart } from '../net/stream-log.ts';
+import { drain } from '../net/draining.ts';
+import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { type StreamEnd, Streams } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Uplink } from '../uplink/uplink.ts';
@@ -168,6 +169,7 @@ export class DepotLocal implements AsyncDisposable {
       pid: process.pid,
       startedAt: this.#startedAt,
       descriptors: this.#descriptors.status,
+      draining: this.#draining,
       ...this.#uplink.status,
       rules: this.#rules.texts,
     };
@@ -192,7 +194,10 @@ export class DepotLocal implements AsyncDisposable {
    */
   async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#draining = true;
-    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
+    if (mayEnd) {
+      this.#uplink.drain();
+      await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
+    }
     const error = new DepotError('stopped', 'this local was stopped');
     this.#streams.endAll(error);
     await this.#streams.idle();

@@ -5,6 +5,8 @@ import { networkOf } from '../socks/address.ts';
 
 /** Whoever waits. */
 export interface Waiting {
+  /** It was served already and may ask for more: nobody that has to be waited for. */
+  readonly isReturning?: boolean;
   /** IP address. */
   readonly from: string;
   /** Ends the connection without another word. */
@@ -23,6 +25,7 @@ export class WaitingRoom {
   /** In the order in which they came. */
   readonly #all = new Set<Waiting>();
   readonly #byNetwork = new Map<string, Set<Waiting>>();
+  readonly #emptied: (() => void)[] = [];
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
@@ -47,6 +50,13 @@ export class WaitingRoom {
     const neighbours = this.#byNetwork.get(network);
     neighbours?.delete(waiting);
     if (neighbours?.size === 0) this.#byNetwork.delete(network);
+    if (this.size === 0) for (const resolve of this.#emptied.splice(0)) resolve();
+  }
+
+  /** Ends those who have been served. Resolves when nobody is left. */
+  empty(): Promise<void> {
+    for (const waiting of this.#all) if (waiting.isReturning === true) waiting.destroy();
+    return this.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#emptied.push(resolve));
   }
 
   /** Ends everybody who waits. */

@@ -28,14 +28,21 @@ type ControlHello = Exclude<Hello, { purpose: 'tunnel' }>;
 
 export class Admission {
   readonly #options: AdmissionOptions;
+  #draining = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
   }
 
+  /** From now on nobody begins a session. Tunnels of those that there are still come in. */
+  drain(): void {
+    this.#draining = true;
+  }
+
   /** Takes the connection over, or throws a `DepotError` for the other side. */
   receive(hello: Hello, caller: Caller, connection: FrameConnection): void {
     if (hello.purpose === 'tunnel') this.#attach(hello.id, caller, connection);
+    else if (this.#draining) throw new DepotError('stopped', 'the server is about to stop');
     else if (hello.purpose === 'client') this.#welcomeClient(hello, caller, connection);
     else this.#welcomeLocal(hello, caller, connection);
   }

@@ -24,7 +24,7 @@ export interface ClientsOptions {
 export class Clients {
   readonly #options: ClientsOptions;
   readonly #registry: Registry;
-  #draining = false;
+  #refusing = false;
 
   constructor(options: ClientsOptions) {
     this.#options = options;
@@ -39,6 +39,8 @@ export class Clients {
           { event: 'client-down', client: name, code: error.code },
           `client ${name} went away: ${error.message}`,
         ),
+      onDraining: ({ peer: { name } }) =>
+        options.log.info({ event: 'client-draining', client: name }, `client ${name} is about to stop`),
     });
   }
 
@@ -76,8 +78,18 @@ export class Clients {
   }
 
   /** Takes no more requests; streams that run go on. */
+  refuse(): void {
+    this.#refusing = true;
+  }
+
+  /** Asks nobody for tunnels any more; resolves when none is on its way. */
+  settle(): Promise<void> {
+    return this.#registry.settle();
+  }
+
+  /** Tells everybody that we are about to stop. */
   drain(): void {
-    this.#draining = true;
+    this.#registry.drain();
   }
 
   endAll(error: DepotError): Promise<void> {
@@ -91,6 +103,7 @@ export class Clients {
         user: client.user,
         device: client.device,
         connected: session !== undefined,
+        draining: session?.isDraining ?? false,
         since: session?.since ?? null,
         lastSeenAt: session === undefined ? client.lastSeenAt : Date.now(),
         from: session?.peer.from ?? null,
@@ -106,7 +119,7 @@ export class Clients {
   #acceptFor(user: string, from: string): AcceptStream {
     const { streams } = this.#options;
     return ({ command, destination }, incoming) => {
-      if (this.#draining) incoming.answer(new DepotError('stopped', 'the server is about to stop'));
+      if (this.#refusing) incoming.answer(new DepotError('stopped', 'the server is about to stop'));
       else void streams.carry({ command, destination, user, from }, incoming);
     };
   }

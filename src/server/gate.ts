@@ -147,7 +147,8 @@ export class Gate {
       routes: {
         all: () => [...known],
         known: (name) => known.has(name),
-        connected: (name) => registry.get(name) !== undefined,
+        connected: (name) => registry.get(name)?.isDraining === false,
+        draining: (name) => registry.get(name)?.isDraining === true,
         group: (name) => groups.get(name),
         streams: (name) => registry.get(name)?.pool.streams ?? 0,
       },

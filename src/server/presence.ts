@@ -38,6 +38,13 @@ export class Presence implements Disposable {
     onDown({ name, error });
   };
 
+  readonly onDraining = ({ peer: { name } }: Session): void => {
+    this.#options.log.info(
+      { event: 'local-draining', local: name },
+      `local ${name} is about to stop: it gets no new requests, its streams may end`,
+    );
+  };
+
   /** What follows is our own end, and no news of any local. */
   [Symbol.dispose](): void {
     this.#options.notices?.[Symbol.dispose]();

@@ -6,6 +6,8 @@ import type { Session } from './session.ts';
 export interface RegistryHooks {
   readonly onUp: (session: Session) => void;
   readonly onDown: (session: Session, error: DepotError) => void;
+  /** It is about to stop, and takes no new requests. */
+  readonly onDraining: (session: Session) => void;
 }
 
 export class Registry {
@@ -32,6 +34,7 @@ export class Registry {
       if (this.#sessions.get(name) === session) this.#sessions.delete(name);
       this.#hooks.onDown(session, error);
     });
+    void session.draining.then(() => this.#hooks.onDraining(session));
     this.#hooks.onUp(session);
   }
 
@@ -47,6 +50,16 @@ export class Registry {
     for (const [name, session] of this.#sessions) {
       if (name.startsWith(`${user}/`)) session.close(error);
     }
+  }
+
+  /** Asks nobody for tunnels any more; resolves when none is on its way. */
+  async settle(): Promise<void> {
+    await Promise.all(this.all().map(({ pool }) => pool.settle()));
+  }
+
+  /** Tells everybody that we are about to stop. */
+  drain(): void {
+    for (const session of this.#sessions.values()) session.drain();
   }
 
   /** Resolves when every session is over and its `onDown` was called. */

@@ -13,7 +13,10 @@ export interface Group {
 export interface RouteKnowledge {
   /** Every local that ever joined and was not revoked. */
   readonly known: (name: string) => boolean;
+  /** Whether it takes new requests. */
   readonly connected: (name: string) => boolean;
+  /** It is there, and about to stop. */
+  readonly draining: (name: string) => boolean;
   readonly all: () => readonly string[];
   readonly group: (name: string) => Group | undefined;
   /** Streams that run through a local now. */
@@ -97,7 +100,9 @@ const check = (name: string, own: readonly string[], knowledge: RouteKnowledge):
   if (here.length > 0) return here;
   throw new DepotError(
     'local-away',
-    isGroup ? `none of ${usable.join(', ')} (group ${name}) is connected` : `local ${name} is not connected`,
+    isGroup
+      ? `none of ${usable.join(', ')} (group ${name}) is connected`
+      : `local ${name} is ${knowledge.draining(name) ? 'about to stop' : 'not connected'}`,
   );
 };
 

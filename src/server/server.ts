@@ -12,7 +12,7 @@ import { Descriptors } from '../net/descriptors.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Incidents } from '../net/incidents.ts';
 import type { Request } from '../net/connector.ts';
-import { drain, logStreamEnd } from '../net/stream-log.ts';
+import { logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
 import type { Administration } from '../watch/admin-api.ts';
@@ -31,6 +31,7 @@ import { certificateOf, type EntryCertificate } from './certificate.ts';
 import type { Decision } from './decide.ts';
 import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
+import { Leaving } from './leaving.ts';
 import { LinkDoor } from './link-door.ts';
 import { Penalties } from './penalties.ts';
 import { openPorts, type Ports } from './ports.ts';
@@ -85,6 +86,7 @@ export class DepotServer implements AsyncDisposable {
   readonly #streams: Streams;
   readonly #entry: Door;
   readonly #door: LinkDoor;
+  readonly #leaving: Leaving;
   readonly #certificate: EntryCertificate;
   readonly #reloading: Reloading<typeof ServerConfig>;
   #listeners: Ports | undefined;
@@ -93,7 +95,6 @@ export class DepotServer implements AsyncDisposable {
   #web: Web | undefined;
   #admin: AdminSocket | undefined;
   #administration: Administration | undefined;
-  #stopping: Promise<void> | undefined;
 
   private constructor(state: ServerState, log: Log, option: LogOption | undefined) {
     const { config, store, identity } = state;
@@ -187,6 +188,25 @@ export class DepotServer implements AsyncDisposable {
       heartbeat: config,
       onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
       onTurnedAway: this.#incidents.at('control'),
+    });
+    this.#leaving = new Leaving({
+      streams: this.#streams,
+      entry: this.#entry,
+      admission,
+      locals: this.#registry,
+      clients: this.#clients,
+      log,
+      drainMs: () => this.#reloading.config.drainMs,
+      closeEntries: () => {
+        this.#listeners?.socks.close();
+        for (const port of this.#published) port.close();
+      },
+      closeLinks: () => {
+        this.#listeners?.control.close();
+        this.#listeners?.tunnel.close();
+      },
+      silence: () => this.#presence[Symbol.dispose](),
+      close: () => this.#close(),
     });
   }
 
@@ -302,6 +322,7 @@ export class DepotServer implements AsyncDisposable {
     return roleOf(this.#state, {
       startedAt: this.#startedAt,
       descriptors: this.#descriptors.status,
+      draining: this.#leaving.hasBegun,
       ports: this.address,
       web: this.#web?.server.port ?? null,
       published: this.#published.map(({ status }) => status),
@@ -336,27 +357,16 @@ export class DepotServer implements AsyncDisposable {
   }
 
   /**
-   * Stops. With `drain` running streams may go on for `drainMs`; whatever is left then is aborted.
-   * Calling it again without `drain` ends at once.
+   * Stops. With `drain` nobody else is let in, locals and clients are told, and running streams may go on for `drainMs`;
+   * whatever is left then is aborted. Calling it again without `drain` ends at once.
    */
   stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
-    if (!mayEnd) void this.#endAll();
-    this.#stopping ??= this.#stop(mayEnd);
-    return this.#stopping;
+    return this.#leaving.stop(mayEnd);
   }
 
-  async #stop(mayEnd: boolean): Promise<void> {
-    this.#listeners?.socks.close();
-    this.#entry.close();
-    for (const port of this.#published) port.close();
-    this.#clients.drain();
-    if (mayEnd) await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
-    this.#presence[Symbol.dispose]();
-    await this.#endAll();
+  #close(): void {
     this.#gate.close();
     this.#door.close();
-    this.#listeners?.control.close();
-    this.#listeners?.tunnel.close();
     this.#web?.server.close();
     this.watcher[Symbol.dispose]();
     this.#admin?.close();
@@ -364,13 +374,6 @@ export class DepotServer implements AsyncDisposable {
     this.#incidents[Symbol.dispose]();
     this.#reloading.close();
     this.#state.store[Symbol.dispose]();
-  }
-
-  async #endAll(): Promise<void> {
-    const error = new DepotError('stopped', 'the server was stopped');
-    this.#streams.endAll(error);
-    await this.#streams.idle();
-    await Promise.all([this.#registry.endAll(error), this.#clients.endAll(error)]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,17 @@
 // The session of one local or client: its control connection and its pool of tunnels. Ends as one.
 
 import { DepotError } from '../errors.ts';
-import { frameName, type FrameSink, FrameType } from '../link/frames.ts';
-import { ADDRESS_RULES_VERSION, errorOf, LocalControl, type Open, parseMessage, versionOf } from '../link/messages.ts';
+import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
+import {
+  ADDRESS_RULES_VERSION,
+  type Control,
+  DRAINING_VERSION,
+  errorOf,
+  LocalControl,
+  type Open,
+  parseMessage,
+  versionOf,
+} from '../link/messages.ts';
 import type { Connection, Progress } from '../net/connector.ts';
 import type { FrameConnection } from '../net/frame-connection.ts';
 import type { Command } from '../socks/messages.ts';
@@ -28,6 +37,8 @@ export class Session implements FrameSink {
   /** Milliseconds since 1970. */
   readonly since = Date.now();
   readonly #control: FrameConnection;
+  readonly #drained = Promise.withResolvers<void>();
+  #isDraining = false;
 
   /** Takes over a control connection that was welcomed. */
   constructor(peer: SessionPeer, control: FrameConnection, options: PoolOptions) {
@@ -46,6 +57,16 @@ export class Session implements FrameSink {
   /** Resolves with why, once the session is over. */
   get closed(): Promise<DepotError> {
     return this.#control.closed;
+  }
+
+  /** Whether the other side takes no new requests any more. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** Resolves when the other side says that it is about to stop. */
+  get draining(): Promise<void> {
+    return this.#drained.promise;
   }
 
   get rttMs(): number | undefined {
@@ -73,6 +94,12 @@ export class Session implements FrameSink {
     return this.pool.open(open, signal, progress);
   }
 
+  /** Tells the other side that we are about to stop. One that is too old for that knows it by our goodbye. */
+  drain(): void {
+    const message: Control = { type: 'draining' };
+    if (this.peer.version >= DRAINING_VERSION) this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
+  }
+
   close(error: DepotError): void {
     this.#control.close(error);
   }
@@ -84,7 +111,11 @@ export class Session implements FrameSink {
   frame(type: FrameType, _stream: number, payload: Uint8Array): void {
     if (type !== FrameType.control)
       throw new DepotError('protocol-violation', `a ${frameName(type)} frame on a control connection`);
-    const { tunnel, failure } = parseMessage(LocalControl, payload);
-    this.pool.failed(tunnel, errorOf(failure));
+    const message = parseMessage(LocalControl, payload);
+    if (message.type === 'tunnel-failed') this.pool.failed(message.tunnel, errorOf(message.failure));
+    else {
+      this.#isDraining = true;
+      this.#drained.resolve();
+    }
   }
 }

@@ -15,6 +15,7 @@ export const statusOfLocals = (store: Store, registry: Registry, streams: Stream
     return {
       name,
       connected: session !== undefined,
+      draining: session?.isDraining ?? false,
       since: session?.since ?? null,
       lastSeenAt: session === undefined ? lastSeenAt : Date.now(),
       from: session?.peer.from ?? null,
@@ -27,7 +28,10 @@ export const statusOfLocals = (store: Store, registry: Registry, streams: Stream
   });
 };
 
-export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' | 'descriptors' | 'published'> {
+export interface RunningServer extends Pick<
+  RoleStatusOf<'server'>,
+  'startedAt' | 'descriptors' | 'draining' | 'published'
+> {
   readonly ports: { readonly socksPort: number; readonly controlPort: number; readonly tunnelPort: number };
   /** The dashboard's port, where there is one. */
   readonly web: number | null;
@@ -35,13 +39,14 @@ export interface RunningServer extends Pick<RoleStatusOf<'server'>, 'startedAt' 
 
 export const roleOf = (
   { config, store, identity }: ServerState,
-  { startedAt, descriptors, ports: { socksPort, controlPort, tunnelPort }, web, published }: RunningServer,
+  { startedAt, descriptors, draining, ports: { socksPort, controlPort, tunnelPort }, web, published }: RunningServer,
 ): RoleStatusOf<'server'> => ({
   role: 'server',
   version: VERSION,
   pid: process.pid,
   startedAt,
   descriptors,
+  draining,
   host: config.host,
   advertised: advertisedHost(config),
   ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web },

@@ -48,6 +48,7 @@ export class TunnelPool {
   readonly #tunnels = new TunnelSet();
   readonly #expected = new Map<string, Expected>();
   readonly #shrinkTimer: NodeJS.Timeout;
+  #settling: PromiseWithResolvers<void> | undefined;
   #closed: DepotError | undefined;
 
   constructor(control: FrameConnection, options: PoolOptions) {
@@ -82,8 +83,7 @@ export class TunnelPool {
   attach(id: string, connection: FrameConnection): boolean {
     const expected = this.#expected.get(id);
     if (expected === undefined || this.#closed !== undefined) return false;
-    clearTimeout(expected.timer);
-    this.#expected.delete(id);
+    this.#forget(id, expected);
     const onChange = (): void => this.#grow();
     const { windows, accept } = this.#options;
     const tunnel = new Tunnel(connection, { windows, onChange, ...(accept && { accept }) });
@@ -98,10 +98,19 @@ export class TunnelPool {
     if (expected === undefined) return;
     const { waiter } = expected;
     waiter?.failed(new DepotError('local-lost', `local could not bring a tunnel: ${error.message}`, { cause: error }));
-    if (waiter === undefined) return;
-    clearTimeout(expected.timer);
-    this.#expected.delete(id);
+    if (waiter === undefined && this.#settling === undefined) return;
+    this.#forget(id, expected);
     this.#tunnels.wake();
+  }
+
+  /**
+   * Asks for no more tunnels ahead of demand: what there are carry what still comes. Resolves when none is on its way, so
+   * that nobody brings one to a port that leads elsewhere by then.
+   */
+  settle(): Promise<void> {
+    this.#settling ??= Promise.withResolvers();
+    if (this.#expected.size === 0) this.#settling.resolve();
+    return this.#settling.promise;
   }
 
   /** Ends every tunnel and every request that waits for one. */
@@ -114,6 +123,7 @@ export class TunnelPool {
       waiter?.failed(error);
     }
     this.#expected.clear();
+    this.#settling?.resolve();
     this.#tunnels.close(error);
   }
 
@@ -130,12 +140,18 @@ export class TunnelPool {
   #expect(waiter?: Waiter): string {
     const id = randomBytes(ID_BYTES).toString('base64url');
     const timer = setTimeout(() => {
-      this.#expected.delete(id);
+      this.#forget(id, { timer, waiter });
       waiter?.failed(new DepotError('timed-out', 'local brought no tunnel in time'));
       this.#grow();
     }, this.#options.idMs);
     this.#expected.set(id, { timer, waiter });
     return id;
+  }
+
+  #forget(id: string, { timer }: Expected): void {
+    clearTimeout(timer);
+    this.#expected.delete(id);
+    if (this.#expected.size === 0) this.#settling?.resolve();
   }
 
   #tell(message: Control): void {
@@ -144,7 +160,7 @@ export class TunnelPool {
 
   /** Asks for as many tunnels as there are busy ones and a few idle ones. */
   #grow(): void {
-    if (this.#closed !== undefined) return;
+    if (this.#closed !== undefined || this.#settling !== undefined) return;
     const { min, max } = this.#options;
     const { busy } = this.counts;
     const missing = Math.min(busy + min, Math.max(max, min)) - this.#tunnels.size - this.#expected.size;

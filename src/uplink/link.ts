@@ -6,6 +6,7 @@ import { asDepotError, DepotError } from '../errors.ts';
 import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
 import {
   Control,
+  DRAINING_VERSION,
   failureOf,
   type Hello,
   type LocalControl,
@@ -62,6 +63,7 @@ export class Link implements FrameSink {
   readonly #options: LinkOptions;
   readonly #tunnels = new TunnelSet();
   readonly #ended = new AbortController();
+  readonly #leaving = Promise.withResolvers<void>();
   /** Tunnels on their way. */
   #bringing = 0;
 
@@ -131,6 +133,17 @@ export class Link implements FrameSink {
     return this.#control.closed;
   }
 
+  /** Resolves when the server says that it is about to stop. Streams go on until it does. */
+  get leaving(): Promise<void> {
+    return this.#leaving.promise;
+  }
+
+  /** Tells the server that we are about to stop. One that is too old for that hears it with each request. */
+  drain(): void {
+    const message: LocalControl = { type: 'draining' };
+    if (this.welcome.version >= DRAINING_VERSION) this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
+  }
+
   get rttMs(): number | undefined {
     return this.#control.roundTripMs;
   }
@@ -160,7 +173,8 @@ export class Link implements FrameSink {
     if (type !== FrameType.control)
       throw new DepotError('protocol-violation', `a ${frameName(type)} frame on the control connection`);
     const message = parseMessage(Control, payload);
-    if (message.type === 'tunnels') for (const id of message.ids) void this.#bring(id);
+    if (message.type === 'draining') this.#leaving.resolve();
+    else if (message.type === 'tunnels') for (const id of message.ids) void this.#bring(id);
     else if (this.#options.accept === undefined)
       throw new DepotError('protocol-violation', 'a request for somebody who dials nothing');
     else void this.#bring(message.tunnel, message.open);

@@ -48,6 +48,9 @@ const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set([
   'protocol-violation',
 ]);
 
+/** More servers than this, one after the other, do not stop within the time that streams have to end. */
+const MOST_LEAVING = 8;
+
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #linkFile: string;
@@ -59,6 +62,9 @@ export class Uplink {
   /** A link that was not used yet. */
   #invitation: JoinLink | undefined;
   #link: Link | undefined;
+  /** Links to servers that are about to stop, oldest first: what runs there goes on until they do. */
+  readonly #leaving = new Set<Link>();
+  #draining = false;
   #reconnects = 0;
   #lastError: DepotError | undefined;
 
@@ -77,9 +83,9 @@ export class Uplink {
     return this.#over;
   }
 
-  /** The link, while there is one. */
+  /** The link, while there is one: that to a server which is about to stop where there is no better one. */
   get link(): Link | undefined {
-    return this.#link;
+    return this.#link ?? [...this.#leaving].at(-1);
   }
 
   /** Whose client this is: known once it has joined, and from its invitation before. */
@@ -88,7 +94,7 @@ export class Uplink {
   }
 
   get status(): UplinkStatus {
-    const link = this.#link;
+    const { link } = this;
     const server = this.#invitation ?? this.#membership;
     return {
       name: this.#name,
@@ -108,10 +114,21 @@ export class Uplink {
     return this.#membership?.name ?? '';
   }
 
+  /** Tells the server that we are about to stop. Streams go on. */
+  drain(): void {
+    this.#draining = true;
+    for (const link of this.#links()) link.drain();
+  }
+
+  *#links(): Iterable<Link> {
+    if (this.#link !== undefined) yield this.#link;
+    yield* this.#leaving;
+  }
+
   /** Ends the link and every attempt. Resolves when nothing of it is left. */
   async stop(error: DepotError): Promise<void> {
     this.#stop.abort(error);
-    this.#link?.close(error);
+    for (const link of this.#links()) link.close(error);
     await this.#over;
   }
 
@@ -171,7 +188,7 @@ export class Uplink {
   async #session(signal: AbortSignal): Promise<DepotError> {
     try {
       const link = await this.#connect(signal);
-      const error = await link.closed;
+      const error = await Promise.race([link.closed, link.leaving.then(() => this.#leave(link))]);
       this.#link = undefined;
       this.#reconnects += 1;
       this.#lastError = error;
@@ -180,6 +197,16 @@ export class Uplink {
       this.#lastError = asDepotError(thrown, 'connection-lost');
       return this.#lastError;
     }
+  }
+
+  /** The server is about to stop; another one may be at its address already, or soon. */
+  #leave(link: Link): DepotError {
+    this.#leaving.add(link);
+    void link.closed.then(() => this.#leaving.delete(link));
+    const [oldest] = this.#leaving;
+    const error = new DepotError('stopped', 'the server is about to stop');
+    if (this.#leaving.size > MOST_LEAVING) oldest?.close(error);
+    return error;
   }
 
   async #connect(signal: AbortSignal): Promise<Link> {
@@ -210,6 +237,7 @@ export class Uplink {
     if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
     const server = formatAddress(target);
     log.info({ event: 'connected', [role]: name, server }, `connected to ${server} as ${name}`);
+    if (this.#draining) link.drain();
     onConnected({ name, server });
     return link;
   }

@@ -30,6 +30,7 @@ const tunnels = z.object({ idle: z.int(), busy: z.int() });
 /** One who dials the server, as the server sees it. */
 const peer = {
   connected: z.boolean(),
+  draining: z.boolean().describe('it is about to stop: it gets no new requests, its streams may end'),
   since: time('when the present session began').nullable(),
   lastSeenAt: time('when it was last connected'),
   from: z.string().nullable().describe('the IP address that the present session comes from'),
@@ -61,6 +62,7 @@ const process = {
       refused: z.int().describe('connections that were refused since the start because the rest was taken'),
     })
     .describe('open files'),
+  draining: z.boolean().describe('it is about to stop: it takes nothing new, its streams may end'),
 };
 
 const published = z

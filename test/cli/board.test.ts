@@ -30,7 +30,16 @@ const stream = (id: number, user: string, host: string): object => ({
   dropped: 0,
 });
 const role = { role: 'server', version: '1.2.3', startedAt: 0 };
-const local = { name: 'nas', connected: true, since: 0, lastSeenAt: NOW_MS, from: '192.0.2.1', rttMs: 3, streams: 2 };
+const local = {
+  name: 'nas',
+  connected: true,
+  draining: false,
+  since: 0,
+  lastSeenAt: NOW_MS,
+  from: '192.0.2.1',
+  rttMs: 3,
+  streams: 2,
+};
 
 const BOARD: Board = (
   [

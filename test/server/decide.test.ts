@@ -38,6 +38,7 @@ const ask = (
         all: () => ['nas', 'pi'],
         known: () => true,
         connected: (name) => connected.includes(name),
+        draining: () => false,
         group: () => undefined,
         streams: () => 0,
       },

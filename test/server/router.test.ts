@@ -15,6 +15,7 @@ const knowledge = (
   all: () => all,
   known: (name) => all.includes(name),
   connected: (name) => connected.includes(name),
+  draining: () => false,
 });
 
 interface Case {

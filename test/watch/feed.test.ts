@@ -34,6 +34,7 @@ const roleOf = (reconnects: number): RoleStatus => ({
   pid: 1,
   startedAt: 0,
   descriptors: { limit: null, reserved: 0, refused: 0 },
+  draining: false,
   name: 'nas',
   server: 'gw.example:8964',
   connected: true,
@@ -132,6 +133,7 @@ describe('a tick', () => {
     const local: LocalStatus = {
       name: 'nas',
       connected: true,
+      draining: false,
       since: 1,
       lastSeenAt: 1,
       from: '192.0.2.1',

@@ -162,7 +162,7 @@ const listed = (board: Board, view: View, { name, text }: Key): Pressed => {
 
 const heading = ({ role, up, down, streams }: Board, nowMs: number): string[] => {
   if (role === undefined) return ['connecting'];
-  const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
+  const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}${role.draining ? ', DRAINING' : ''}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
   if (role.role === 'server') return [first];
   const link = `${role.connected ? 'connected' : 'NOT connected'} to ${role.server} as ${role.name}, reconnects ${role.reconnects}${role.lastError === null ? '' : `, last: ${role.lastError}`}`;
   return [first, link, ...(role.role === 'local' ? [`rules ${role.rules.join('  ')}`] : [])];
@@ -173,9 +173,9 @@ const localLines = ({ locals }: Board, nowMs: number): string[] =>
     ? []
     : table(
         ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'STREAMS'],
-        [...locals.values()].map(({ name, connected, since, lastSeenAt, from, rttMs, streams }) => [
+        [...locals.values()].map(({ name, connected, draining, since, lastSeenAt, from, rttMs, streams }) => [
           name,
-          connected ? 'connected' : 'away',
+          draining ? 'draining' : connected ? 'connected' : 'away',
           duration(nowMs - (connected ? (since ?? nowMs) : lastSeenAt)),
           from ?? '-',
           rttMs === null ? '-' : `${rttMs.toFixed(1)} ms`,
