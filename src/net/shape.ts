@@ -5,8 +5,6 @@ import type { DepotError } from '../errors.ts';
 import type { Bucket } from './bucket.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 
-/** Below this a slice costs more than it smooths. */
-const LEAST_SLICE_BYTES = 256;
 /** Timers are no finer than this; what is owed less long passes, and the bucket remembers it. */
 const LEAST_DELAY_MS = 1;
 
@@ -41,7 +39,7 @@ class ShapedSink implements Sink {
       if (isLast) this.#finish?.();
     };
     if (delayMs < LEAST_DELAY_MS) go();
-    else this.#timer = setTimeout(go, delayMs);
+    else this.#wait(go, delayMs);
   }
 
   /** A FIN may come while bytes before it still wait. */
@@ -58,10 +56,25 @@ class ShapedSink implements Sink {
   /** What waits will not be given any more. */
   drop(): void {
     clearTimeout(this.#timer);
+    this.#stopWaiting();
+  }
+
+  #wait(go: () => void, delayMs: number): void {
+    for (const bucket of this.#buckets) bucket.waits();
+    this.#timer = setTimeout(() => {
+      this.#stopWaiting();
+      go();
+    }, delayMs);
+  }
+
+  #stopWaiting(): void {
+    if (this.#timer === undefined) return;
+    this.#timer = undefined;
+    for (const bucket of this.#buckets) bucket.stopsWaiting();
   }
 
   #sliceBytes(): number {
-    return Math.max(LEAST_SLICE_BYTES, Math.floor(Math.min(...this.#buckets.map(({ burstBytes }) => burstBytes))));
+    return Math.min(...this.#buckets.map(({ sliceBytes }) => sliceBytes));
   }
 }
 

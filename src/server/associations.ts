@@ -41,7 +41,7 @@ export class Associations {
       open: (local, signal) => open(local, request, signal),
       onEnd: release,
     });
-    return { kind: 'datagrams', bound: UNSPECIFIED, datagrams: association };
+    return { kind: 'datagrams', bound: UNSPECIFIED, datagrams: gate.rates.applyToAssociation(association, user) };
   }
 
   /** Decided as a connection to the same place would be. */

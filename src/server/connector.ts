@@ -105,7 +105,7 @@ export class ServerConnector {
       };
       const connection = await session.open(open, limit.signal, { listening, step: progress?.step });
       if (connection.kind !== 'stream') return { ...connection, local };
-      return { ...connection, stream: gate.shape(connection.stream, user, local), local };
+      return { ...connection, stream: gate.rates.apply(connection.stream, user, local), local };
     } finally {
       limit.clear();
     }
@@ -121,7 +121,7 @@ export class ServerConnector {
       signal,
     );
     if (connection.kind !== 'datagrams') throw new DepotError('internal', 'an association without datagrams');
-    return connection.datagrams;
+    return this.#options.gate.rates.applyToBranch(connection.datagrams, local);
   }
 
   /** A virtual address as the name that it stands for. */

@@ -6,7 +6,6 @@ import { forBrowsers } from '../entry/pac-rules.ts';
 import { DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Request } from '../net/connector.ts';
-import type { Endpoint } from '../net/endpoint.ts';
 import type { Streams, StreamSnapshot } from '../net/streams.ts';
 import type { UserLimits } from '../rules/limits.ts';
 import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
@@ -68,9 +67,9 @@ export class Gate {
     return this.#decide(request, (user) => this.#accounts.running(user) - 1);
   }
 
-  /** The endpoint of a stream, slowed down to the limits that are set. */
-  shape(endpoint: Endpoint, user: string | undefined, local: string): Endpoint {
-    return this.#rates.apply(endpoint, user, local);
+  /** What streams and datagrams are held to. */
+  get rates(): Rates {
+    return this.#rates;
   }
 
   started(stream: StreamSnapshot): void {

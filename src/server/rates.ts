@@ -1,8 +1,10 @@
 // Who shares which rate: all streams of a user, all streams of a local, each stream for itself.
 
 import { Bucket } from '../net/bucket.ts';
+import type { DatagramEndpoint } from '../net/datagrams.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { type Limit, shape } from '../net/shape.ts';
+import { shapeDatagrams } from '../net/shape-datagrams.ts';
 
 export interface RateSettings {
   /** Bytes per second and direction; null for no limit. */
@@ -27,17 +29,17 @@ export class Rates {
 
   /** The endpoint of a stream under every limit that is set; the very same one where none is. */
   apply(endpoint: Endpoint, user: string | undefined, local: string): Endpoint {
-    const settings = this.#settings;
-    const stream = settings.stream();
-    const limits = [
-      user === undefined ? undefined : shared(this.#users, user, settings.user(user)),
-      shared(this.#locals, local, settings.local(local)),
-      stream === null ? undefined : limitOf(stream),
-    ];
-    return shape(
-      endpoint,
-      limits.filter((limit) => limit !== undefined),
-    );
+    return shape(endpoint, [...this.#ofAsker(user), ...this.#ofLocal(local)]);
+  }
+
+  /** An association as a whole, under the limits of its user and of one stream. */
+  applyToAssociation(endpoint: DatagramEndpoint, user: string | undefined): DatagramEndpoint {
+    return shapeDatagrams(endpoint, this.#ofAsker(user));
+  }
+
+  /** The part of an association that one local carries. */
+  applyToBranch(endpoint: DatagramEndpoint, local: string): DatagramEndpoint {
+    return shapeDatagrams(endpoint, this.#ofLocal(local));
   }
 
   /** Running streams that share a limit follow to the new one; those without begin none. */
@@ -49,13 +51,26 @@ export class Rates {
   localsChanged(): void {
     for (const name of this.#locals.keys()) follow(this.#locals, name, this.#settings.local(name));
   }
+
+  #ofAsker(user: string | undefined): readonly Limit[] {
+    const stream = this.#settings.stream();
+    return [
+      ...(user === undefined ? [] : shared(this.#users, user, this.#settings.user(user))),
+      ...(stream === null ? [] : [limitOf(stream)]),
+    ];
+  }
+
+  #ofLocal(local: string): readonly Limit[] {
+    return shared(this.#locals, local, this.#settings.local(local));
+  }
 }
 
-const shared = (limits: Map<string, Limit>, name: string, rate: number | null): Limit | undefined => {
-  if (rate === null) return undefined;
+/** None where there is no rate. */
+const shared = (limits: Map<string, Limit>, name: string, rate: number | null): readonly Limit[] => {
+  if (rate === null) return [];
   const limit = limits.get(name) ?? limitOf(rate);
   limits.set(name, limit);
-  return limit;
+  return [limit];
 };
 
 const follow = (limits: Map<string, Limit>, name: string, rate: number | null): void => {

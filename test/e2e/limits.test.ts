@@ -7,13 +7,15 @@ import type net from 'node:net';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
-import type { DepotLocal, StreamEnd } from '../../src/index.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { DepotLocal, StreamEnd, StreamSnapshot } from '../../src/index.ts';
 import type { UserLimits } from '../../src/rules/limits.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { depot as depotCommand, startLocal, startNewServer, startServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, type Login, tempDir } from '../support/depot.ts';
 import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
+import { AssociatedClient, udpEcho, UdpPeer } from '../support/udp.ts';
 
 describe('a user with limits', () => {
   let depot: Depot & { local: DepotLocal };
@@ -172,6 +174,44 @@ describe('a user with limits', () => {
     for (const stream of streams) stream.destroy();
     // Never more than the rate and its burst of 50 ms, twice: on the way up, and on the way back.
     assert.ok(bytes <= rateBytes * (seconds + 0.1) + 1000, `${bytes} bytes in ${seconds} s`);
+  });
+
+  const associate = (login: Login): Promise<AssociatedClient> =>
+    AssociatedClient.open({ socksPort: depot.socksPort, login });
+
+  test('pays for datagrams, too, and loses its association when the month is used up', async () => {
+    await using echo = await udpEcho();
+    const login = await userWith({ monthlyBytes: 3500 });
+    await using client = await associate(login);
+    await client.ask('home.depot', echo.port, 'x'.repeat(1000));
+    const ended = Promise.withResolvers<StreamEnd>();
+    depot.server.events.on('streamEnd', (end) => {
+      if (end.user === login.user) ended.resolve(end);
+    });
+    client.send('home.depot', echo.port, 'x'.repeat(1000));
+    const { command, bytesUp, bytesDown, error } = await ended.promise;
+    depot.server.events.removeAllListeners('streamEnd');
+    assert.deepEqual([command, bytesUp, bytesDown, error?.code], ['associate', 2000, 2000, 'quota-exceeded']);
+    assert.equal((await depot.server.administration.user(login.user)).usedBytes, 4000);
+    await using late = await associate(login);
+    assert.equal(late.reply.reply, 2);
+  });
+
+  test('gets no more datagrams through than its rate; what is over is dropped', async () => {
+    await using app = await UdpPeer.bind();
+    const rateBytes = 10_000;
+    const login = await userWith({ rateBytes });
+    await using client = await associate(login);
+    const began = performance.now();
+    for (let index = 0; index < 50; index += 1) client.send('home.depot', app.port, Buffer.alloc(1000));
+    const mine = (): Pick<StreamSnapshot, 'bytesUp' | 'dropped'> | undefined =>
+      depot.server.status().streams.find(({ user }) => user === login.user);
+    while ((mine()?.bytesUp ?? 0) < 50_000) await setImmediate();
+    const passed = 50 - (mine()?.dropped ?? 0);
+    const seconds = (performance.now() - began) / 1000;
+    assert.ok(passed >= 1 && passed * 1000 <= rateBytes * (seconds + 0.05) + 1000, `${passed} in ${seconds} s`);
+    for (let index = 0; index < passed; index += 1) await app.next();
+    assert.equal(app.waiting, 0);
   });
 });
 

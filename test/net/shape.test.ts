@@ -29,7 +29,7 @@ describe('a bucket', () => {
     const bucket = new Bucket(1000, () => 0);
     bucket.reserve(50);
     bucket.bytesPerSecond = 100;
-    assert.deepEqual([bucket.reserve(10), bucket.burstBytes], [100, 5]);
+    assert.deepEqual([bucket.reserve(10), bucket.sliceBytes], [100, 256]);
     bucket.bytesPerSecond = Number.POSITIVE_INFINITY;
     assert.equal(bucket.reserve(1e9), 100);
   });
@@ -42,7 +42,7 @@ describe('a bucket', () => {
         const bucket = new Bucket(rate, () => now);
         const passed = given.map(([bytes, pauseMs]) => {
           now += pauseMs;
-          const size = Math.min(bytes, Math.floor(bucket.burstBytes));
+          const size = Math.min(bytes, Math.floor((rate * BURST_MS) / 1000));
           return { at: now + bucket.reserve(size), size };
         });
         for (const [index, first] of passed.entries()) {
