@@ -6,8 +6,8 @@ import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { Endpoint } from '../net/endpoint.ts';
 import { type PortRange, UdpSocket } from '../net/udp-socket.ts';
-import type { Address } from '../socks/address.ts';
-import { decodeDatagram, encodeDatagram } from '../socks/datagram.ts';
+import { type Address, createAddressEncoder } from '../socks/address.ts';
+import { createAddressedDecoder, decodeDatagram, encodeDatagram } from '../socks/datagram.ts';
 
 export interface AssociateOptions {
   /** The IP address that is told to clients, where this host is behind NAT; else the one at which they reached us. */
@@ -35,6 +35,8 @@ export class ClientDatagrams implements DatagramEndpoint {
   readonly #udp: UdpSocket;
   readonly #connection: Endpoint;
   readonly #from: string;
+  readonly #encode = createAddressEncoder();
+  readonly #decode = createAddressedDecoder();
   /** The client's port; undefined until it is known. */
   #client: Address | undefined;
   #sink: DatagramSink | undefined;
@@ -78,7 +80,11 @@ export class ClientDatagrams implements DatagramEndpoint {
 
   send(data: Uint8Array, source: Address): void {
     const client = this.#client;
-    if (client === undefined || this.#over || !this.#udp.send(encodeDatagram(source, data), client, this.#drop))
+    if (
+      client === undefined ||
+      this.#over ||
+      !this.#udp.send(encodeDatagram(this.#encode(source), data), client, this.#drop)
+    )
       this.#drop();
   }
 
@@ -90,7 +96,7 @@ export class ClientDatagrams implements DatagramEndpoint {
 
   #arrived(bytes: Uint8Array, { host, port }: Address): void {
     const isClient = host === this.#from && port === (this.#client?.port ?? port);
-    const datagram = isClient ? decodeDatagram(bytes) : undefined;
+    const datagram = isClient ? decodeDatagram(bytes, this.#decode) : undefined;
     if (datagram === undefined || this.#sink === undefined) {
       this.#drop();
       return;

@@ -190,7 +190,7 @@ class Peer implements DatagramEndpoint {
 
   /** As with a connected UDP socket, only the target's port answers. */
   send(data: Uint8Array, source: Address): void {
-    if (source.port !== this.#target.port || this.#over || !this.#reply(Uint8Array.from(data))) this.dropped += 1;
+    if (source.port !== this.#target.port || this.#over || !this.#reply(Buffer.from(data))) this.dropped += 1;
   }
 
   end(): void {

@@ -2,7 +2,6 @@
 // Described byte by byte in docs/protocol.md. Pure.
 
 import { DepotError } from '../errors.ts';
-import { type Address, encodeAddress } from '../socks/address.ts';
 
 /** TYPE (1) LENGTH (3) STREAM (4). */
 export const HEADER_BYTES = 8;
@@ -95,8 +94,8 @@ export const decodeWindow = (payload: Uint8Array): number => {
   return new DataView(payload.buffer, payload.byteOffset, 4).getUint32(0);
 };
 
-export const encodeDatagramFrame = (stream: number, address: Address, data: Uint8Array): Uint8Array => {
-  const head = encodeAddress(address);
+/** `head` is the datagram's address as `encodeAddress` writes it. */
+export const encodeDatagramFrame = (stream: number, head: Uint8Array, data: Uint8Array): Uint8Array => {
   const length = head.length + data.length;
   const frame = Buffer.allocUnsafe(HEADER_BYTES + length);
   writeHeader(frame, FrameType.datagram, length, stream);

@@ -24,14 +24,27 @@ export interface AssociatorOptions {
 }
 
 interface Destination {
-  /** Undefined until the first look is done; empty where nothing may be sent there. The first one is used. */
+  /** What the name leads to; undefined until the first look is done, empty where nothing may be sent there. */
   addresses: readonly string[] | undefined;
+  judged: Judged | undefined;
   freshUntilMs: number;
   usedAtMs: number;
   readonly waiting: Uint8Array[];
   readonly host: string;
   readonly port: number;
 }
+
+/** What the rules of one version say of some addresses. */
+interface Judged {
+  readonly addresses: readonly string[];
+  readonly version: number;
+  /** The first one is used. */
+  readonly allowed: readonly string[];
+  /** Called where the system refuses to send there. */
+  readonly failed: () => void;
+}
+
+const NOWHERE: readonly string[] = [];
 
 /** How long a name and a verdict count. */
 const FRESH_MS = 60_000;
@@ -43,6 +56,8 @@ class AppDatagrams implements DatagramEndpoint {
   /** Least recently used first. */
   readonly #destinations = new Map<string, Destination>();
   readonly #sockets = new Map<'IPv4' | 'IPv6', UdpSocket>();
+  /** The one that was used last. */
+  #latest: { readonly address: Address; readonly destination: Destination } | undefined;
   #sink: DatagramSink | undefined;
   #waitingBytes = 0;
   #over = false;
@@ -57,16 +72,13 @@ class AppDatagrams implements DatagramEndpoint {
   }
 
   send(data: Uint8Array, address: Address): void {
-    const key = formatAddress(address);
     const nowMs = performance.now();
-    const destination = this.#destinations.get(key) ?? this.#newDestination(address, nowMs);
+    const destination = this.#destinationOf(address, nowMs);
     if (destination === undefined || this.#over) {
       this.#drop();
       return;
     }
     destination.usedAtMs = nowMs;
-    this.#destinations.delete(key);
-    this.#destinations.set(key, destination);
     if (destination.freshUntilMs <= nowMs) {
       destination.freshUntilMs = nowMs + FRESH_MS;
       void this.#look(destination, address);
@@ -75,7 +87,7 @@ class AppDatagrams implements DatagramEndpoint {
     else if (this.#waitingBytes + data.length > this.#options.udpQueueBytes) this.#drop();
     else {
       this.#waitingBytes += data.length;
-      destination.waiting.push(Uint8Array.from(data));
+      destination.waiting.push(Buffer.from(data));
     }
   }
 
@@ -86,6 +98,18 @@ class AppDatagrams implements DatagramEndpoint {
     this.#destinations.clear();
   }
 
+  /** Datagrams come in rows with the very same address: then there is nothing to look up, nor to put last. */
+  #destinationOf(address: Address, nowMs: number): Destination | undefined {
+    if (this.#latest?.address === address) return this.#latest.destination;
+    const key = formatAddress(address);
+    const destination = this.#destinations.get(key) ?? this.#newDestination(address, nowMs);
+    if (destination === undefined) return undefined;
+    this.#destinations.delete(key);
+    this.#destinations.set(key, destination);
+    this.#latest = { address, destination };
+    return destination;
+  }
+
   /** Undefined where there are too many that are still in use. */
   #newDestination({ host, port }: Address, nowMs: number): Destination | undefined {
     if (this.#destinations.size >= this.#options.udpDestinationsMax) {
@@ -93,7 +117,7 @@ class AppDatagrams implements DatagramEndpoint {
       if (oldest === undefined || oldest[1].usedAtMs > nowMs - QUIET_MS) return undefined;
       this.#destinations.delete(oldest[0]);
     }
-    return { addresses: undefined, freshUntilMs: 0, usedAtMs: nowMs, waiting: [], host, port };
+    return { addresses: undefined, judged: undefined, freshUntilMs: 0, usedAtMs: nowMs, waiting: [], host, port };
   }
 
   /** Resolves the name, asks the rules, and sends what has waited for that. */
@@ -112,22 +136,27 @@ class AppDatagrams implements DatagramEndpoint {
   }
 
   #transmit(data: Uint8Array, destination: Destination, port: number): void {
-    const [host, ...others] = this.#allowed(destination);
-    if (host === undefined || this.#over) {
-      this.#drop();
-      return;
-    }
+    const { allowed, failed } = this.#judged(destination);
+    const [host] = allowed;
+    if (host === undefined || this.#over) this.#drop();
+    else if (!this.#socketFor(host).send(Buffer.from(data), { host, port }, failed)) this.#drop();
+  }
+
+  /** What was found is judged again when the rules were replaced, not for each datagram. */
+  #judged(destination: Destination): Judged {
+    const { addresses = NOWHERE, judged: known, host, port } = destination;
+    const { rules } = this.#options;
+    const { version } = rules;
+    if (known?.addresses === addresses && known.version === version) return known;
+    const allowed = addresses.filter((address) => rules.check(host, address, port).allowed);
     const failed = (): void => {
       this.#drop();
       // Another family may have a way there.
-      if (others.length > 0 && destination.addresses?.[0] === host) destination.addresses = others;
+      if (allowed.length > 1 && destination.judged === judged) destination.addresses = allowed.slice(1);
     };
-    if (!this.#socketFor(host).send(Uint8Array.from(data), { host, port }, failed)) this.#drop();
-  }
-
-  /** What was found is asked about every time, for the rules may have been replaced since. */
-  #allowed({ addresses = [], host, port }: Destination): readonly string[] {
-    return addresses.filter((address) => this.#options.rules.check(host, address, port).allowed);
+    const judged: Judged = { addresses, version, allowed, failed };
+    destination.judged = judged;
+    return judged;
   }
 
   #socketFor(host: string): UdpSocket {
@@ -146,9 +175,7 @@ class AppDatagrams implements DatagramEndpoint {
 
   /** From an address that the client has sent to, on whichever port: TFTP and others answer from a new one. */
   #answered(data: Uint8Array, source: Address): void {
-    const isAsked = this.#destinations
-      .values()
-      .some((one) => one.addresses?.[0] === source.host && this.#allowed(one).includes(source.host));
+    const isAsked = this.#destinations.values().some((one) => this.#judged(one).allowed[0] === source.host);
     if (isAsked && this.#sink !== undefined) this.#sink.send(data, source);
     else this.#drop();
   }

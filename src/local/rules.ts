@@ -51,6 +51,7 @@ const BIND = 'bind:';
 export class Rules {
   #rules: readonly Rule[];
   #bindRules: readonly Rule[];
+  #version = 0;
 
   /**
    * Without a rule that names the loopback, local's loopback is allowed, on every port; with one, only what it says.
@@ -70,6 +71,12 @@ export class Rules {
   replaceBy(next: Rules): void {
     this.#rules = next.#rules;
     this.#bindRules = next.#bindRules;
+    this.#version += 1;
+  }
+
+  /** Another number whenever others were put in force: for how long a verdict is good. */
+  get version(): number {
+    return this.#version;
   }
 
   /** The rules in force, as text. */

@@ -1,15 +1,19 @@
 // An association on a tunnel, as a DatagramEndpoint: one frame for each datagram, so borders are kept.
 // No window: what waits to leave is bounded in bytes, and what is beyond that is dropped. TCP delays, it does not lose;
-// a long queue in front of it would only make every datagram late.
+// a long queue in front of it would only make every datagram late. What is sent in one turn of the loop leaves in one
+// piece, for a TLS record and a system call for each datagram would cost more than all the rest.
 
 import { DepotError } from '../errors.ts';
 import { encodeDatagramFrame, encodeFrame, encodeJsonFrame, FrameType } from '../link/frames.ts';
 import { failureOf } from '../link/messages.ts';
 import { nextStreamState, type StreamEvent, type StreamState } from '../link/stream-state.ts';
-import type { Address } from '../socks/address.ts';
-import { decodeAddressed } from '../socks/datagram.ts';
+import { type Address, createAddressEncoder } from '../socks/address.ts';
+import { createAddressedDecoder } from '../socks/datagram.ts';
 import type { DatagramEndpoint, DatagramSink } from './datagrams.ts';
 import type { FrameConnection } from './frame-connection.ts';
+
+/** What a TLS record carries. */
+const BATCH_BYTES = 16 * 1024;
 
 export class TunnelDatagrams implements DatagramEndpoint {
   readonly id: number;
@@ -17,7 +21,12 @@ export class TunnelDatagrams implements DatagramEndpoint {
   readonly #queueBytes: number;
   readonly #onClosed: () => void;
   #state: StreamState = 'opening';
+  readonly #encode = createAddressEncoder();
+  readonly #decode = createAddressedDecoder();
   #sink: DatagramSink | undefined;
+  /** What leaves with this turn of the loop. */
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
   /** What has been written and has not left this process. */
   #queuedBytes = 0;
   #ended: { readonly error: DepotError | undefined } | undefined;
@@ -42,16 +51,29 @@ export class TunnelDatagrams implements DatagramEndpoint {
   }
 
   send(data: Uint8Array, address: Address): void {
-    const frame = this.#state === 'open' ? encodeDatagramFrame(this.id, address, data) : undefined;
+    const frame = this.#state === 'open' ? encodeDatagramFrame(this.id, this.#encode(address), data) : undefined;
     if (frame === undefined || this.#queuedBytes + frame.length > this.#queueBytes) {
       this.dropped += 1;
       return;
     }
     this.#queuedBytes += frame.length;
-    this.#connection.send(frame, () => {
-      this.#queuedBytes -= frame.length;
-    });
+    if (this.#batchBytes + frame.length > BATCH_BYTES) this.#flush();
+    if (this.#batch.length === 0) setImmediate(this.#flush);
+    this.#batch.push(frame);
+    this.#batchBytes += frame.length;
   }
+
+  readonly #flush = (): void => {
+    const bytes = this.#batchBytes;
+    if (bytes === 0) return;
+    const [only, ...others] = this.#batch;
+    const frames = only !== undefined && others.length === 0 ? only : Buffer.concat(this.#batch, bytes);
+    this.#batch = [];
+    this.#batchBytes = 0;
+    this.#connection.send(frames, () => {
+      this.#queuedBytes -= bytes;
+    });
+  };
 
   end(error?: DepotError): void {
     if (error !== undefined) this.reset(error);
@@ -60,6 +82,7 @@ export class TunnelDatagrams implements DatagramEndpoint {
 
   reset(error: DepotError): void {
     if (this.isClosed) return;
+    this.#flush();
     this.#connection.send(encodeJsonFrame(FrameType.reset, this.id, failureOf(error)));
     this.#move('reset');
   }
@@ -76,7 +99,7 @@ export class TunnelDatagrams implements DatagramEndpoint {
 
   receive(payload: Uint8Array): void {
     this.#move('data-in');
-    const datagram = decodeAddressed(payload, 0);
+    const datagram = this.#decode(payload, 0);
     if (datagram === undefined) throw new DepotError('protocol-violation', 'a datagram without an address');
     if (this.#sink === undefined || this.#state !== 'open') this.dropped += 1;
     else this.#sink.send(datagram.data, datagram.address);
@@ -92,6 +115,8 @@ export class TunnelDatagrams implements DatagramEndpoint {
   /** The other side aborted, or the tunnel is gone. */
   abort(error: DepotError): void {
     if (this.isClosed) return;
+    this.#batchBytes = 0;
+    this.#batch = [];
     this.#move('reset');
     this.#tell(error);
   }
@@ -103,6 +128,7 @@ export class TunnelDatagrams implements DatagramEndpoint {
   }
 
   #sendFin(): void {
+    this.#flush();
     this.#connection.send(encodeFrame(FrameType.fin, this.id));
     this.#move('fin-out');
   }

@@ -19,6 +19,12 @@ export interface UdpOptions {
 
 const ANY_IPV6 = '::';
 
+/**
+ * What may wait in the kernel while this process is busy, as far as the system allows it: its own default lasts for a
+ * few milliseconds of a fast flow.
+ */
+const RECEIVE_BUFFER_BYTES = 512 * 1024;
+
 /** Ports to choose from, both ends included. */
 export type PortRange = readonly [first: number, last: number];
 
@@ -34,8 +40,20 @@ export class UdpSocket {
     this.#queueBytes = queueBytes;
     this.#isDual = isDual;
     const type = isIPv4(own) ? 'udp4' : 'udp6';
-    this.#socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' && !isDual, lookup: asItIs });
-    this.#socket.on('message', (data, { address, port }) => onDatagram(data, { host: canonicalHost(address), port }));
+    this.#socket = dgram.createSocket({
+      type,
+      ipv6Only: type === 'udp6' && !isDual,
+      lookup: asItIs,
+      recvBufferSize: RECEIVE_BUFFER_BYTES,
+    });
+    let raw = '';
+    let from: Address = { host: '', port: 0 };
+    this.#socket.on('message', (data, { address, port }) => {
+      // They come in rows from the same place.
+      if (address !== raw || port !== from.port) from = { host: canonicalHost(address), port };
+      raw = address;
+      onDatagram(data, from);
+    });
     this.#socket.on('error', (error) =>
       onError(
         new DepotError('dial-failed', `a UDP socket failed (${errnoOf(error) ?? error.message})`, { cause: error }),

@@ -48,6 +48,7 @@ export class Association implements DatagramEndpoint {
   readonly #branches = new Map<string, Branch>();
   readonly #routes = new Map<string, CachedRoute>();
   readonly #ended = new AbortController();
+  #latest: (CachedRoute & { readonly address: Address }) | undefined;
   #sink: DatagramSink | undefined;
   #dropped = 0;
 
@@ -73,7 +74,7 @@ export class Association implements DatagramEndpoint {
     else if (branch.bytes + data.length > this.#options.queueBytes) this.#dropped += 1;
     else {
       branch.bytes += data.length;
-      branch.waiting.push({ data: Uint8Array.from(data), destination: route.destination });
+      branch.waiting.push({ data: Buffer.from(data), destination: route.destination });
     }
   }
 
@@ -84,11 +85,17 @@ export class Association implements DatagramEndpoint {
     this.#options.onEnd();
   }
 
+  /** Datagrams come in rows with the very same address: then there is nothing to look up. */
   #route(address: Address): Destination | undefined {
-    const key = `${address.host} ${address.port}`;
     const nowMs = performance.now();
+    const latest = this.#latest;
+    if (latest?.address === address && latest.untilMs > nowMs) return latest.to;
+    const key = `${address.host} ${address.port}`;
     const cached = this.#routes.get(key);
-    if (cached !== undefined && cached.untilMs > nowMs) return cached.to;
+    if (cached !== undefined && cached.untilMs > nowMs) {
+      this.#latest = { ...cached, address };
+      return cached.to;
+    }
     let to: Destination | undefined;
     try {
       to = this.#options.route(address);

@@ -149,8 +149,21 @@ export const decodeAddress = (bytes: Uint8Array, offset: number): AddressDecoded
   return host === '' ? { kind: 'malformed', why: 'a host name of nothing but a dot' } : address(host, end);
 };
 
+/** Encodes addresses, and remembers the last one: datagrams come in rows from and to the same place. */
+export const createAddressEncoder = (): ((address: Address) => Uint8Array) => {
+  let last: Address | undefined;
+  let bytes = new Uint8Array();
+  return (address) => {
+    if (address.host !== last?.host || address.port !== last.port) {
+      bytes = encodeAddress(address);
+      last = address;
+    }
+    return bytes;
+  };
+};
+
 /** Writes ATYP, ADDR and PORT. A name is cut to the 255 bytes that the field can hold. */
-export const encodeAddress = (address: Address): Uint8Array => {
+export const encodeAddress = (address: Address): Uint8Array<ArrayBuffer> => {
   const host = canonicalHost(address.host);
   const port = [address.port >> 8, address.port & 0xff];
   if (isIPv4(host)) return Uint8Array.from([AddressType.ipv4, ...host.split('.').map(Number), ...port]);

@@ -3,7 +3,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { DepotError } from '../../src/errors.ts';
 import { encodeDatagramFrame, encodeFrame, encodeJsonFrame, encodeWindow, FrameType } from '../../src/link/frames.ts';
 import { type DatagramEndpoint, DatagramRelay, type DatagramSink } from '../../src/net/datagrams.ts';
-import type { Address } from '../../src/socks/address.ts';
+import { type Address, encodeAddress } from '../../src/socks/address.ts';
 import { turns } from '../support/endpoints.ts';
 import { BOUND, NEVER, OPEN, type RawSide, serverWithRawLocal, tunnelPair } from '../support/link.ts';
 
@@ -90,6 +90,19 @@ describe('datagrams on a tunnel', () => {
     }
   });
 
+  it('sent in one turn arrive in order, and before the end that follows at once', async (t) => {
+    const { near, far } = await pair(t);
+    const atFar = collect(far);
+    const texts = Array.from({ length: 40 }, (_, index) => `${index} ${'x'.repeat(index * 41)}`);
+    for (const text of texts) near.send(Buffer.from(text), APP);
+    near.end();
+    assert.equal(await atFar.ended, undefined);
+    assert.deepEqual(
+      atFar.come.map(({ text }) => text),
+      texts,
+    );
+  });
+
   it('are dropped and counted when the line does not take them, and what waits stays bounded', async (t) => {
     const { near, raw } = await rawPair(t);
     raw.connection.socket.pause();
@@ -152,7 +165,7 @@ describe('datagrams on a tunnel', () => {
     await raw.next(FrameType.open);
     raw.sendJson(FrameType.opened, 1, { bound: BOUND });
     await opening;
-    raw.send(encodeDatagramFrame(1, APP, Buffer.from('x')));
+    raw.send(encodeDatagramFrame(1, encodeAddress(APP), Buffer.from('x')));
     assert.equal((await ended).code, 'protocol-violation');
   });
 });

@@ -12,6 +12,7 @@ import {
   INITIAL_WINDOW_BYTES,
   MAX_DATA_BYTES,
 } from '../../src/link/frames.ts';
+import { encodeAddress } from '../../src/socks/address.ts';
 import type { IncomingStream } from '../../src/net/tunnel.ts';
 import { Collector } from '../support/endpoints.ts';
 import {
@@ -33,7 +34,7 @@ const reset = encodeJsonFrame(FrameType.reset, 1, { code: 'aborted', message: 'g
 const open = (stream: number): Uint8Array => encodeJsonFrame(FrameType.open, stream, OPEN);
 const data = (stream: number, bytes = 1): Uint8Array => encodeFrame(FrameType.data, stream, new Uint8Array(bytes));
 const listening = encodeJsonFrame(FrameType.listening, 1, { bound: BOUND });
-const datagram = (stream: number): Uint8Array => encodeDatagramFrame(stream, BOUND, new Uint8Array(1));
+const datagram = (stream: number): Uint8Array => encodeDatagramFrame(stream, encodeAddress(BOUND), new Uint8Array(1));
 const fin = (stream: number): Uint8Array => encodeFrame(FrameType.fin, stream);
 
 /** As much data as the first window allows, in frames as large as they may be. */

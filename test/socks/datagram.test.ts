@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { decodeDatagram, encodeDatagram } from '../../src/socks/datagram.ts';
+import { encodeAddress } from '../../src/socks/address.ts';
+import { createAddressedDecoder, decodeAddressed, decodeDatagram, encodeDatagram } from '../../src/socks/datagram.ts';
 import { hex, toHex } from '../support/bytes.ts';
 
 describe('a datagram of a client (RFC 1928, section 7)', () => {
@@ -16,7 +17,7 @@ describe('a datagram of a client (RFC 1928, section 7)', () => {
       const datagram = decodeDatagram(bytes);
       assert.deepEqual(datagram?.address, { host, port });
       assert.equal(Buffer.from(datagram?.data ?? []).toString(), 'query');
-      assert.equal(toHex(encodeDatagram({ host, port }, Buffer.from('query'))), toHex(bytes));
+      assert.equal(toHex(encodeDatagram(encodeAddress({ host, port }), Buffer.from('query'))), toHex(bytes));
     });
 
     it(`to ${host} that was cut in its header is dropped, and one without data is empty`, () => {
@@ -42,6 +43,22 @@ describe('a datagram of a client (RFC 1928, section 7)', () => {
   it('with an unknown address type or a name that can be none is dropped', () => {
     for (const text of ['00 00 00 02 00 00 00 00 00 00', '00 00 00 03 00 00 35', '00 00 00 03 02 "a" 0a 00 35'])
       assert.equal(decodeDatagram(hex(text)), undefined);
+  });
+
+  it('reads the same with a decoder that remembers the last address, whatever came before', () => {
+    const hosts = fc.constantFrom('10.0.0.1', '10.0.0.10', 'fd00::1', 'a', 'ab', 'a.example');
+    const given = fc.oneof(
+      fc
+        .tuple(hosts, fc.constantFrom(1, 256, 53), fc.uint8Array({ maxLength: 3 }))
+        .map(([host, port, data]) => Buffer.concat([encodeAddress({ host, port }), data])),
+      fc.uint8Array({ maxLength: 12 }),
+    );
+    fc.assert(
+      fc.property(fc.array(given, { maxLength: 30 }), (rows) => {
+        const decode = createAddressedDecoder();
+        for (const bytes of rows) assert.deepEqual(decode(bytes, 0), decodeAddressed(bytes, 0));
+      }),
+    );
   });
 
   it('of hostile bytes never makes it throw', () => {
