@@ -10,8 +10,8 @@ export const PROTOCOL_VERSIONS: readonly number[] = [3, 2, 1];
 /** The first version that knows this command. */
 export const versionOf = (command: Command): number => (command === 'connect' ? 1 : 2);
 
-/** The first version that heeds address rules. A local that is older would ignore them without a word. */
-export const ADDRESS_RULES_VERSION = 2;
+/** The first version that heeds address rules with this command. A local that is older would ignore them without a word. */
+export const addressRulesVersionOf = (command: Command): number => (command === 'associate' ? 3 : 2);
 
 /** The first version in which either side says that it is about to stop. */
 export const DRAINING_VERSION = 3;

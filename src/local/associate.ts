@@ -2,6 +2,7 @@
 // Every destination is resolved and checked against the rules on its own, and again after a while.
 
 import { asDepotError, type DepotError } from '../errors.ts';
+import type { AddressRule } from '../link/messages.ts';
 import type { Connector } from '../net/connector.ts';
 import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
 import type { Descriptors } from '../net/descriptors.ts';
@@ -53,6 +54,8 @@ const QUIET_MS = 30_000;
 
 class AppDatagrams implements DatagramEndpoint {
   readonly #options: AssociatorOptions;
+  /** Those of the server, which count besides the rules here. */
+  readonly #addressRules: readonly AddressRule[] | undefined;
   /** Least recently used first. */
   readonly #destinations = new Map<string, Destination>();
   readonly #sockets = new Map<'IPv4' | 'IPv6', UdpSocket>();
@@ -63,8 +66,9 @@ class AppDatagrams implements DatagramEndpoint {
   #over = false;
   dropped = 0;
 
-  constructor(options: AssociatorOptions) {
+  constructor(options: AssociatorOptions, addressRules: readonly AddressRule[] | undefined) {
     this.#options = options;
+    this.#addressRules = addressRules;
   }
 
   readInto(sink: DatagramSink): void {
@@ -124,7 +128,7 @@ class AppDatagrams implements DatagramEndpoint {
   async #look(destination: Destination, address: Address): Promise<void> {
     const { host, port } = address;
     try {
-      destination.addresses = await allowedAddresses(this.#options, host, port);
+      destination.addresses = await allowedAddresses(this.#options, host, port, this.#addressRules);
     } catch (thrown) {
       if (destination.addresses?.length !== 0) this.#options.onRefused(asDepotError(thrown, 'internal'), address);
       destination.addresses = [];
@@ -192,5 +196,5 @@ class AppDatagrams implements DatagramEndpoint {
 
 export const createAssociator =
   (options: AssociatorOptions): Connector =>
-  () =>
-    Promise.resolve({ kind: 'datagrams', bound: UNSPECIFIED, datagrams: new AppDatagrams(options) });
+  ({ addressRules }) =>
+    Promise.resolve({ kind: 'datagrams', bound: UNSPECIFIED, datagrams: new AppDatagrams(options, addressRules) });

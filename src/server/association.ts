@@ -1,8 +1,10 @@
 // The server's end of an association towards the locals: each datagram names its own destination, and so its own local.
-// One association on a tunnel for each local, opened by the first datagram that goes there. A local that goes away takes
+// One association on a tunnel for each local, and for each list of rules that a local has to apply, opened by the first
+// datagram that goes there. A local that goes away takes
 // its part with it and no more; the next datagram opens it again.
 
 import { asDepotError, DepotError } from '../errors.ts';
+import type { AddressRule } from '../link/messages.ts';
 import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
 import type { Address } from '../socks/address.ts';
 
@@ -10,12 +12,14 @@ export interface Destination {
   readonly local: string;
   /** As that local shall resolve it. */
   readonly destination: Address;
+  /** For that local to apply to what it finds. */
+  readonly addressRules: readonly AddressRule[];
 }
 
 export interface AssociationOptions {
   /** Throws a `DepotError` where the client may not go there, or nobody knows the way. */
   readonly route: (address: Address) => Destination;
-  readonly open: (local: string, signal: AbortSignal) => Promise<DatagramEndpoint>;
+  readonly open: (to: Pick<Destination, 'local' | 'addressRules'>, signal: AbortSignal) => Promise<DatagramEndpoint>;
   /** What may wait for a local to answer, in bytes. */
   readonly queueBytes: number;
   /** Called once, when it is over. */
@@ -38,10 +42,21 @@ const ROUTES_KEPT = 1024;
 /** How long a local that could not be asked is left alone. */
 const FAILED_MS = 1000;
 
+/** How many lists of rules an association may have at its locals: each of them costs a stream and sockets there. */
+const MOST_RULED_BRANCHES = 8;
+
 interface CachedRoute {
   readonly to: Destination | undefined;
+  /** Which part of the association carries it. */
+  readonly branch: string;
   readonly untilMs: number;
 }
+
+/** No name of a local has a space in it. */
+const branchOf = ({ local, addressRules }: Destination): string =>
+  addressRules.length === 0 ? local : `${local} ${JSON.stringify(addressRules)}`;
+
+const hasRules = (branch: string): boolean => branch.includes(' ');
 
 export class Association implements DatagramEndpoint {
   readonly #options: AssociationOptions;
@@ -67,14 +82,14 @@ export class Association implements DatagramEndpoint {
   }
 
   send(data: Uint8Array, address: Address): void {
-    const route = this.#route(address);
-    const branch = route && this.#branch(route.local);
-    if (route === undefined || branch?.state === 'failed' || branch === undefined) this.#dropped += 1;
-    else if (branch.state === 'open') branch.endpoint.send(data, route.destination);
+    const { to, branch: name } = this.#route(address);
+    const branch = to && this.#branch(name, to);
+    if (to === undefined || branch?.state === 'failed' || branch === undefined) this.#dropped += 1;
+    else if (branch.state === 'open') branch.endpoint.send(data, to.destination);
     else if (branch.bytes + data.length > this.#options.queueBytes) this.#dropped += 1;
     else {
       branch.bytes += data.length;
-      branch.waiting.push({ data: Buffer.from(data), destination: route.destination });
+      branch.waiting.push({ data: Buffer.from(data), destination: to.destination });
     }
   }
 
@@ -86,15 +101,15 @@ export class Association implements DatagramEndpoint {
   }
 
   /** Datagrams come in rows with the very same address: then there is nothing to look up. */
-  #route(address: Address): Destination | undefined {
+  #route(address: Address): CachedRoute {
     const nowMs = performance.now();
     const latest = this.#latest;
-    if (latest?.address === address && latest.untilMs > nowMs) return latest.to;
+    if (latest?.address === address && latest.untilMs > nowMs) return latest;
     const key = `${address.host} ${address.port}`;
     const cached = this.#routes.get(key);
     if (cached !== undefined && cached.untilMs > nowMs) {
       this.#latest = { ...cached, address };
-      return cached.to;
+      return cached;
     }
     let to: Destination | undefined;
     try {
@@ -103,38 +118,46 @@ export class Association implements DatagramEndpoint {
       if (!(error instanceof DepotError)) throw error;
     }
     this.#routes.delete(key);
-    this.#routes.set(key, { to, untilMs: nowMs + ROUTE_MS });
+    const route = { to, branch: to === undefined ? '' : branchOf(to), untilMs: nowMs + ROUTE_MS };
+    this.#routes.set(key, route);
     if (this.#routes.size > ROUTES_KEPT) this.#routes.delete(this.#routes.keys().next().value ?? key);
-    return to;
+    return route;
   }
 
-  #branch(local: string): Branch {
-    const known = this.#branches.get(local);
+  /** Undefined where there are too many. */
+  #branch(name: string, to: Destination): Branch | undefined {
+    const known = this.#branches.get(name);
     if (known !== undefined && (known.state !== 'failed' || known.untilMs > performance.now())) return known;
+    if (known === undefined && to.addressRules.length > 0 && this.#ruledBranches >= MOST_RULED_BRANCHES)
+      return undefined;
     const opening: Branch = { state: 'opening', waiting: [], bytes: 0 };
-    this.#branches.set(local, opening);
-    this.#options.open(local, this.#ended.signal).then(
-      (endpoint) => this.#opened(local, endpoint, opening.waiting),
+    this.#branches.set(name, opening);
+    this.#options.open(to, this.#ended.signal).then(
+      (endpoint) => this.#opened(name, endpoint, opening.waiting),
       () => {
         this.#dropped += opening.waiting.length;
-        this.#branches.set(local, { state: 'failed', untilMs: performance.now() + FAILED_MS });
+        this.#branches.set(name, { state: 'failed', untilMs: performance.now() + FAILED_MS });
       },
     );
     return opening;
   }
 
-  #opened(local: string, endpoint: DatagramEndpoint, waiting: readonly Waiting[]): void {
+  get #ruledBranches(): number {
+    return this.#branches.keys().filter(hasRules).toArray().length;
+  }
+
+  #opened(name: string, endpoint: DatagramEndpoint, waiting: readonly Waiting[]): void {
     if (this.#ended.signal.aborted) {
       endpoint.end(asDepotError(this.#ended.signal.reason, 'stopped'));
       return;
     }
-    this.#branches.set(local, { state: 'open', endpoint });
+    this.#branches.set(name, { state: 'open', endpoint });
     for (const { data, destination } of waiting) endpoint.send(data, destination);
     endpoint.readInto({
       send: (data, source) => this.#sink?.send(data, source),
       end: () => {
         this.#dropped += endpoint.dropped;
-        this.#branches.delete(local);
+        this.#branches.delete(name);
       },
     });
   }

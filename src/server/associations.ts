@@ -6,6 +6,7 @@ import type { Connection, Request } from '../net/connector.ts';
 import type { DatagramEndpoint } from '../net/datagrams.ts';
 import { type Address, UNSPECIFIED } from '../socks/address.ts';
 import { Association, type Destination } from './association.ts';
+import type { Candidate } from './decide.ts';
 import type { Gate } from './gate.ts';
 import type { Registry } from './registry.ts';
 
@@ -15,7 +16,7 @@ export interface AssociationsOptions {
   readonly config: Pick<ServerConfig, 'udpQueueBytes' | 'udpAssociationsMax' | 'udpAssociationsPerUserMax'>;
   /** A virtual address as the name that it stands for. */
   readonly named: (address: Address) => Address;
-  readonly open: (local: string, request: Request, signal: AbortSignal) => Promise<DatagramEndpoint>;
+  readonly open: (candidate: Candidate, request: Request, signal: AbortSignal) => Promise<DatagramEndpoint>;
 }
 
 export class Associations {
@@ -38,7 +39,7 @@ export class Associations {
     const association = new Association({
       queueBytes: config.udpQueueBytes,
       route: (address) => this.#route(address, request),
-      open: (local, signal) => open(local, request, signal),
+      open: (candidate, signal) => open(candidate, request, signal),
       onEnd: release,
     });
     return { kind: 'datagrams', bound: UNSPECIFIED, datagrams: gate.rates.applyToAssociation(association, user) };
@@ -50,9 +51,7 @@ export class Associations {
     const { allowed, candidates, code = 'not-allowed', reason, destination } = this.#options.gate.decideStarted(asked);
     const [candidate] = candidates;
     if (!allowed || candidate === undefined) throw new DepotError(code, reason);
-    if (candidate.addressRules.length > 0)
-      throw new DepotError('not-allowed', `rules about addresses decide about ${address.host}: send to its address`);
-    return { local: candidate.local, destination };
+    return { ...candidate, destination };
   }
 
   /** Throws where no local could carry datagrams now. */

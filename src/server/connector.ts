@@ -34,7 +34,7 @@ export class ServerConnector {
     this.#associations = new Associations({
       ...options,
       named: (address) => this.#named(address),
-      open: (local, request, signal) => this.#openDatagrams(local, request, signal),
+      open: (candidate, request, signal) => this.#openDatagrams(candidate, request, signal),
     });
   }
 
@@ -112,16 +112,11 @@ export class ServerConnector {
   }
 
   /** The part of an association that one local carries. */
-  async #openDatagrams(local: string, request: Request, signal: AbortSignal): Promise<DatagramEndpoint> {
+  async #openDatagrams(candidate: Candidate, request: Request, signal: AbortSignal): Promise<DatagramEndpoint> {
     const user = request.user === undefined ? undefined : splitUser(request.user).user;
-    const connection = await this.#ask(
-      { local, addressRules: [] },
-      { destination: UNSPECIFIED, user },
-      request,
-      signal,
-    );
+    const connection = await this.#ask(candidate, { destination: UNSPECIFIED, user }, request, signal);
     if (connection.kind !== 'datagrams') throw new DepotError('internal', 'an association without datagrams');
-    return this.#options.gate.rates.applyToBranch(connection.datagrams, local);
+    return this.#options.gate.rates.applyToBranch(connection.datagrams, candidate.local);
   }
 
   /** A virtual address as the name that it stands for. */

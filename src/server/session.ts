@@ -3,7 +3,7 @@
 import { DepotError } from '../errors.ts';
 import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/frames.ts';
 import {
-  ADDRESS_RULES_VERSION,
+  addressRulesVersionOf,
   type Control,
   DRAINING_VERSION,
   errorOf,
@@ -86,10 +86,10 @@ export class Session implements FrameSink {
         'command-unsupported',
         `local ${name} (${software}) is too old for ${open.command}; upgrade it`,
       );
-    if (open.addressRules !== undefined && version < ADDRESS_RULES_VERSION)
+    if (open.addressRules !== undefined && version < addressRulesVersionOf(open.command))
       throw new DepotError(
         'not-allowed',
-        `local ${name} (${software}) is too old to check rules on the address of ${open.destination.host}; upgrade it`,
+        `local ${name} (${software}) is too old to check rules on the address of ${open.command === 'associate' ? 'a datagram' : open.destination.host}; upgrade it`,
       );
     return this.pool.open(open, signal, progress);
   }

@@ -158,22 +158,8 @@ describe('a user with limits', () => {
     const rateBytes = 400_000;
     const login = await userWith({ rateBytes });
     const streams = [await streamOf(login), await streamOf(login)];
-    const began = performance.now();
-    let bytes = 0;
-    const enough = Promise.withResolvers<void>();
-    for (const stream of streams) {
-      stream.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes >= rateBytes / 2) enough.resolve();
-      });
-      stream.resume();
-      stream.write(Buffer.alloc(rateBytes));
-    }
-    await enough.promise;
-    const seconds = (performance.now() - began) / 1000;
-    for (const stream of streams) stream.destroy();
-    // Never more than the rate and its burst of 50 ms, twice: on the way up, and on the way back.
-    assert.ok(bytes <= rateBytes * (seconds + 0.1) + 1000, `${bytes} bytes in ${seconds} s`);
+    const { bytes, seconds } = await pump(streams, rateBytes, rateBytes / 2);
+    requireRate(sum(bytes), rateBytes, seconds);
   });
 
   const associate = (login: Login): Promise<AssociatedClient> =>
@@ -214,6 +200,45 @@ describe('a user with limits', () => {
     assert.equal(app.waiting, 0);
   });
 });
+
+test('each stream, and all of a local, get no more than their rates', async () => {
+  await using app = await App.echo();
+  const [streamRateBytes, localRate] = [400_000, 600_000];
+  await using slow = await Depot.pair({ streamRateBytes, localRates: { home: localRate } });
+  const target = { socksPort: slow.socksPort, login: slow.login, host: 'home.depot', port: app.port };
+  const { bytes, seconds } = await pump([await openStream(target), await openStream(target)], localRate, localRate / 2);
+  for (const each of bytes) requireRate(each, streamRateBytes, seconds);
+  requireRate(sum(bytes), localRate, seconds);
+});
+
+/** Sends so many bytes into each of these, and ends them when `enough` have come back in all: how many of which, and when. */
+const pump = async (
+  streams: readonly net.Socket[],
+  sent: number,
+  enough: number,
+): Promise<{ readonly bytes: readonly number[]; readonly seconds: number }> => {
+  const began = performance.now();
+  const bytes = streams.map(() => 0);
+  const done = Promise.withResolvers<void>();
+  for (const [index, stream] of streams.entries()) {
+    stream.on('data', (chunk: Buffer) => {
+      bytes[index] = (bytes[index] ?? 0) + chunk.length;
+      if (sum(bytes) >= enough) done.resolve();
+    });
+    stream.resume();
+    stream.write(Buffer.alloc(sent));
+  }
+  await done.promise;
+  const seconds = (performance.now() - began) / 1000;
+  for (const stream of streams) stream.destroy();
+  return { bytes: [...bytes], seconds };
+};
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** Never more than the rate and its burst of 50 ms, twice: on the way up, and on the way back. */
+const requireRate = (bytes: number, rate: number, seconds: number): void =>
+  assert.ok(bytes <= rate * (seconds + 0.1) + 1000, `${bytes} bytes in ${seconds} s`);
 
 test('what a user has used outlives kill -9, up to the last seconds', async () => {
   using serverHome = tempDir();

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type EventEmitter, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import type { DepotLocal, DepotServer, StreamEnd } from '../../src/index.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
 import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
@@ -231,5 +232,36 @@ describe('limits', () => {
     assert.equal((await end).dropped, 2);
     assert.equal(secret.waiting, 0);
     assert.equal(refused.length, 1);
+  });
+});
+
+describe('rules of the server about addresses', () => {
+  const rules = ['deny *:9', 'allow 127.0.0.1'];
+  const byName = async (host: string): Promise<readonly string[]> => [host === 'other' ? '127.0.0.2' : LOOPBACK];
+
+  test('count for what the local finds for a name', async () => {
+    await using ruled = await Depot.pair({}, { resolve: byName });
+    await using other = await udpEcho('other ', '127.0.0.2');
+    const login = await ruled.addUser('alice', [], { rules });
+    await using client = await AssociatedClient.open({ socksPort: ruled.socksPort, login });
+    client.send('other.home.depot', other.port, '1');
+    client.send('127.0.0.2', other.port, '2');
+    for (const host of ['one.home.depot', 'home.depot', LOOPBACK])
+      assert.equal(await client.ask(host, echo.port, host), host);
+    const end = nextEnd(ruled.local);
+    client.wire.finish();
+    await end;
+    assert.equal(other.waiting, 0);
+  });
+
+  test('drop what goes to a local that is too old to apply them', async () => {
+    await using ruled = await Depot.server({ rules });
+    const up = once(ruled.server.events, 'localUp');
+    using local = await LinkClient.connect(ruled.server.address.controlPort, newIdentity());
+    local.send(Type.hello, 0, controlHello(invitationOf(ruled.firstLink), [2, 1]));
+    await up;
+    await using client = await associate(ruled);
+    client.send('one.home.depot', echo.port, 'never');
+    while (ruled.server.status().streams[0]?.dropped !== 1) await setImmediate();
   });
 });
