@@ -19,6 +19,8 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['transmission-daemon', 'transmission-daemon'],
   ['transmission-remote', 'transmission-cli'],
   ['danted', 'dante-server'],
+  ['socksify', 'dante-client'],
+  ['tnftp', 'tnftp'],
   ['microsocks', 'microsocks'],
   ['ip', 'iproute2'],
   ['systemd-analyze', 'systemd'],
@@ -41,6 +43,7 @@ const PYTHON = '/usr/bin/python3';
 /** Python modules, and the Debian package that brings each. */
 const MODULES: Readonly<Record<string, string>> = {
   socks: 'python3-socks',
+  pyftpdlib: 'python3-pyftpdlib',
   prometheus_client: 'python3-prometheus-client',
 };
 

@@ -190,20 +190,31 @@ export class HttpProxy {
       refuse(response, { status: 404, why: WHAT_THIS_IS, closes: true });
       return;
     }
-    // There is nothing secret in what everybody gets. What is a user's own is for that user, and for no web page, to
-    // which a browser that remembers the password would lend it.
-    const isOwn = headers.authorization !== undefined || query === 'login';
-    const allowed = isOwn ? await this.#authorize(guest, headers.authorization) : { user: undefined };
-    if (allowed === undefined || (isOwn && isSentByPage(headers))) {
-      refuse(response, allowed === undefined ? PAC_NEEDS_PASSWORD : NOT_FOR_PAGES);
+    const reader = await this.#pacReader(guest, headers, query);
+    if ('status' in reader) {
+      refuse(response, reader);
       return;
     }
-    const { own, isSecure } = guest.visitor;
     const { advertised, pacRules } = this.#options;
+    const { own, isSecure } = guest.visitor;
     const proxy = pacProxyOf({ hostHeader: headers.host, advertised, own, secure: isSecure });
-    const text = pacFor(proxy, pacRules(allowed.user));
+    const text = pacFor(proxy, pacRules(reader.user));
     response.writeHead(200, { ...PAC_HEADERS, 'Content-Length': Buffer.byteLength(text), 'Connection': 'close' });
     response.end(text);
+  }
+
+  /** For whom the PAC file is: for everybody, as there is nothing secret in it then, or for a user who says so. */
+  async #pacReader(
+    guest: Guest,
+    headers: http.IncomingHttpHeaders,
+    query: string | undefined,
+  ): Promise<{ readonly user: string | undefined } | Refusal> {
+    const { authorization } = headers;
+    if (this.#options.forThisMachine) return { user: undefined };
+    if (authorization === undefined) return query === 'login' ? PAC_NEEDS_PASSWORD : { user: undefined };
+    // A browser that remembers the password would lend it to any web page.
+    if (isSentByPage(headers)) return NOT_FOR_PAGES;
+    return (await this.#authorize(guest, authorization)) ?? PAC_NEEDS_PASSWORD;
   }
 
   /** Who asks; undefined where that was not said, or is not true. */

@@ -44,6 +44,12 @@ test('by PAC: a .depot name, and a host that the operator added', async () => {
   await requireVisit('wiki.test', pac);
 });
 
+test('by the PAC of a user, whose name and password are in its URL', async () => {
+  const { user, password } = await depot.addUser('bob', ['home'], { rules: ['allow notes.test'] });
+  const pac = byPac(`http://${user}:${password}@${LOOPBACK}:${depot.socksPort}/proxy.pac?login`);
+  await requireVisit('notes.test', pac);
+});
+
 test('by the PAC of the dashboard', async () => {
   await requireVisit('home.depot', byPac(new URL('proxy.pac', depot.server.web?.url).href));
 });
