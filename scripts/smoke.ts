@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { tmpdir } from 'node:os';
 import { App } from '../test/support/apps.ts';
@@ -55,6 +55,50 @@ await using server = await createServer({ home: process.argv[2] ?? '', host: '12
 console.log(VERSION, server.address.socksPort);
 `;
 
+/** What a program in TypeScript needs of the declarations; one line has to be wrong. */
+const CONSUMER = `import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import {
+  type ConnectApp, createClient, createLocal, createServer, DepotError, type ErrorCode, type LocalOptions, type ServerStatus,
+  type StreamEnd, VERSION,
+} from 'depot-socks';
+const connectApp: ConnectApp = ({ destination: { host, port } }) =>
+  host === 'localhost' && port === 80 ? new PassThrough() : undefined;
+const options: LocalOptions = { home: 'local', allow: ['localhost:80'], connectApp };
+await using local = await createLocal(options);
+await once(local.events, 'connected');
+local.events.on('streamEnd', (stream: StreamEnd) => console.log(stream.bytesDown, stream.error?.code satisfies ErrorCode | undefined));
+await using server = await createServer({ home: 'server', socksPort: 0 });
+const status: ServerStatus = server.status();
+const { password }: { password: string } = await server.administration.addUser({ name: 'alice', locals: ['nas'] });
+await using client = await createClient({ home: 'client', port: 0 });
+console.log(status.role, password, new DepotError('not-allowed', VERSION).reply, client.status().connected);
+// @ts-expect-error there is no such setting
+void createServer({ home: 'server', socksPrt: 1 });
+`;
+
+/** Type checks the consumer against the installed package, with the type packages that docs/library.md names. */
+const compileConsumer = (directory: string): void => {
+  const modules = path.join(directory, 'node_modules');
+  mkdirSync(path.join(modules, '@types'));
+  for (const name of ['@types/node', 'zod'])
+    symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name), 'dir');
+  writeFileSync(path.join(directory, 'consumer.ts'), CONSUMER);
+  const options = [
+    '--strict',
+    '--noEmit',
+    '--skipLibCheck',
+    '--types',
+    'node',
+    '--module',
+    'nodenext',
+    '--target',
+    'esnext',
+  ];
+  const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  execFileSync(process.execPath, [tsc, ...options, 'consumer.ts'], { cwd: directory, stdio: 'inherit' });
+};
+
 const smokePackage = async (directory: string): Promise<void> => {
   const npm = (...args: readonly string[]): string =>
     execFileSync('npm', [...args], { cwd: directory, stdio: ['ignore', 'pipe', 'inherit'] }).toString();
@@ -73,6 +117,7 @@ const smokePackage = async (directory: string): Promise<void> => {
     cwd: directory,
   });
   assert.equal(code, 0, stderr);
+  compileConsumer(directory);
   say(`the package does its job (${filename}, ${Math.round(size / 1000)} kB)`);
 };
 

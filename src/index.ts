@@ -10,6 +10,7 @@ export type { ClientEvents, ClientOptions, DepotClient } from './client/client.t
 export type { ClientConfig, LocalConfig, ServerConfig } from './config/schema.ts';
 export type { Log, LogMethod } from './log.ts';
 export type { DepotLocal, LocalEvents, LocalOptions } from './local/local.ts';
+export type { AppRequest, ConnectApp } from './local/own-apps.ts';
 export type { FirstStart } from './server/administration.ts';
 export type { Candidate, Decision } from './server/decide.ts';
 export type { UserLimits } from './rules/limits.ts';

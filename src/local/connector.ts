@@ -5,13 +5,18 @@ import type { Command } from '../socks/messages.ts';
 import { type AssociatorOptions, createAssociator } from './associate.ts';
 import { type BinderOptions, createBinder } from './bind.ts';
 import { createDialer, type DialerOptions } from './dialer.ts';
+import { type ConnectApp, orOwnApp } from './own-apps.ts';
 import { createResolver, createReverseResolver, type ResolverOptions } from './resolver.ts';
 
-export const createConnector = (
-  options: AssociatorOptions & BinderOptions & DialerOptions & ResolverOptions,
-): Connector => {
+interface ConnectorOptions extends AssociatorOptions, BinderOptions, DialerOptions, ResolverOptions {
+  /** Asked before anything is dialed, where a program that embeds this local has apps of its own. */
+  readonly connectApp: ConnectApp | undefined;
+}
+
+export const createConnector = (options: ConnectorOptions): Connector => {
+  const dialer = createDialer(options);
   const connectors: Readonly<Record<Command, Connector>> = {
-    'connect': createDialer(options),
+    'connect': options.connectApp === undefined ? dialer : orOwnApp(options.connectApp, dialer),
     'bind': createBinder(options),
     'associate': createAssociator(options),
     'resolve': createResolver(options),

@@ -24,13 +24,17 @@ import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
+import type { ConnectApp } from './own-apps.ts';
 import { Rules } from './rules.ts';
 
 /** What a local tells while it runs. */
 export type LocalEvents = DialingEvents;
 
 /** Every setting of the configuration, and what a program that embeds a local may want besides. */
-export type LocalOptions = Partial<LocalConfig> & DialingOptions;
+export interface LocalOptions extends Partial<LocalConfig>, DialingOptions {
+  /** Apps inside this program: asked for each CONNECT, before rules and dialing. Default: none. */
+  readonly connectApp?: ConnectApp;
+}
 
 export class DepotLocal implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
@@ -52,7 +56,7 @@ export class DepotLocal implements AsyncDisposable {
     home: Home,
     config: LocalConfig,
     sources: ConfigSources,
-    { link, log, resolve = resolveHost }: Pick<LocalOptions, 'link' | 'log' | 'resolve'>,
+    { link, log, resolve = resolveHost, connectApp }: Pick<LocalOptions, 'link' | 'log' | 'resolve' | 'connectApp'>,
   ) {
     const share = new FairShare();
     this.#log = logOf(log, config.logLevel);
@@ -63,6 +67,7 @@ export class DepotLocal implements AsyncDisposable {
         rules: this.#rules,
         resolve,
         reverse: reverseHost,
+        connectApp,
         share,
         descriptors: this.#descriptors,
         dialMs: config.dialMs,
@@ -137,13 +142,19 @@ export class DepotLocal implements AsyncDisposable {
     link,
     log,
     resolve,
+    connectApp,
     ...flags
   }: LocalOptions): Promise<DepotLocal> {
     const home = Home.open(directory);
     home.requireRole('local');
     const sources = { flags, env, ...home.configFiles(configFile) };
     const config = await loadConfig(LocalConfig, sources);
-    const local = new DepotLocal(home, config, sources, { link, ...(log && { log }), ...(resolve && { resolve }) });
+    const local = new DepotLocal(home, config, sources, {
+      link,
+      ...(log && { log }),
+      ...(resolve && { resolve }),
+      ...(connectApp && { connectApp }),
+    });
     try {
       local.#admin = await AdminSocket.listen(home.socketFile, local);
       return local;
