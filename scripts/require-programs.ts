@@ -31,6 +31,11 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['script', 'bsdutils'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
+  ['nc', 'netcat-openbsd'],
+  ['dnsmasq', 'dnsmasq-base'],
+  ['dig', 'bind9-dnsutils'],
+  ['nginx', 'libnginx-mod-stream'],
+  ['caddy', 'caddy'],
 ];
 const BROWSERS: typeof ALWAYS = [
   ['chromium', 'chromium'],

@@ -142,6 +142,9 @@ export class DepotError extends Error {
 
 export const isErrorCode = (value: string): value is ErrorCode => Object.hasOwn(REPLY_BY_CODE, value);
 
+/** Every code there is; docs/troubleshooting.md has a line for each. */
+export const ERROR_CODES: readonly ErrorCode[] = Object.keys(REPLY_BY_CODE).filter((code) => isErrorCode(code));
+
 /** What the operating system says, in depot's words. */
 const CODE_BY_ERRNO: Readonly<Record<string, ErrorCode>> = {
   ECONNREFUSED: 'connection-refused',

@@ -65,7 +65,7 @@ const BY_STEP: Readonly<Record<CheckStepName, Advice>> = {
       : 'Correct the user.',
   'route': (failed) => ROUTE[failed.code]?.(failed) ?? 'Correct the target, or name a local with --local NAME.',
   'server-rules': (failed) =>
-    `Allow it on the server: ${failed.user === undefined ? '' : `depot user set ${failed.user} --allow ${formatAddress(failed.destination)}, or `}a rule 'allow ${formatAddress(failed.destination)}' in its configuration, before the one that forbids it.`,
+    `Allow it on the server: ${failed.user === undefined ? '' : `depot user set ${failed.user} --allow ${formatAddress(failed.destination)} together with the rules that shall stay (depot user show ${failed.user}), or `}a rule 'allow ${formatAddress(failed.destination)}' in its configuration, before the one that forbids it.`,
   'dns': (failed) =>
     `${at(failed)} has to know the name, not this server: correct it, give ${at(failed)} a resolver that knows it, or ask for the address.`,
   'local-rules': (failed) =>
