@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { App } from '../test/support/apps.ts';
-import { launch, openDashboard } from '../test/support/chromium.ts';
+import { launch, openPage } from '../test/support/chromium.ts';
 import { Depot } from '../test/support/depot.ts';
 import { handshake, openStream } from '../test/support/socks-client.ts';
 
@@ -11,7 +11,7 @@ const TARGET = path.join(import.meta.dirname, '../docs/screenshots');
 /** Long enough for the chart to have something to show. */
 const RUN_SECONDS = 45;
 
-await using depot = await Depot.pair();
+await using depot = await Depot.pair({}, { allow: ['192.168.1.0/24:22,80', '*.lan'], webPort: 0 });
 await depot.addLocal('nas');
 const attic = await depot.addLocal('attic');
 const [alice, bob] = [await depot.addUser('alice'), await depot.addUser('bob', ['nas'])];
@@ -39,7 +39,7 @@ await open('cellar.depot', alice);
 await open('nas.depot', { user: 'alice', password: 'guess' }).catch(() => undefined);
 
 const browser = await launch();
-const page = await openDashboard(browser, depot, { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
+let page = await openPage(browser, depot.server, { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
 await page.waitForTimeout(RUN_SECONDS * 1000);
 await attic.stop();
 await page.getByRole('link', { name: 'Locals 1 away' }).waitFor();
@@ -77,5 +77,15 @@ await page.setViewportSize({ width: 380, height: 780 });
 for (const name of ['Overview', 'Streams', 'Locals']) {
   await show(name);
   await shoot(`${name.toLowerCase()}-phone`);
+}
+await page.context().close();
+
+// A local's own, after its link was cut once.
+depot.server.kick('home');
+page = await openPage(browser, depot.local, { viewport: { width: 1280, height: 860 }, deviceScaleFactor: 1 });
+await page.waitForTimeout(RUN_SECONDS * 1000);
+for (const colorScheme of ['light', 'dark'] as const) {
+  await page.emulateMedia({ colorScheme });
+  await shoot(`local-${colorScheme}`);
 }
 await browser.close();

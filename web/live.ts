@@ -1,6 +1,6 @@
 // What is going on, as the server tells it: one snapshot, then changes. Pages read it and never ask for it.
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { Change } from '../src/watch/feed.ts';
 import type { FailureReason } from '../src/watch/failures.ts';
 import type { LocalStatus, RoleStatus, StreamStatus } from '../src/watch/status.ts';
@@ -44,6 +44,10 @@ export type Connection = 'connecting' | 'live' | 'lost';
 export const session = signal<'unknown' | 'in' | 'out'>('unknown');
 export const connection = signal<Connection>('connecting');
 export const role = signal<RoleStatus | undefined>(undefined);
+/** Otherwise it is a local or a client, which shows itself. */
+export const isServer = computed(() => role.value?.role === 'server');
+/** Of a local or a client, those of its link: milliseconds, oldest first. */
+export const roundTrips = signal<readonly number[]>([]);
 export const locals = signal<readonly LiveLocal[]>([]);
 export const streams = signal<readonly LiveStream[]>([]);
 export const running = signal(0);
@@ -77,6 +81,9 @@ const publish = (): void => {
   }));
 };
 
+/** What its link is called, where it has one. */
+const nameOf = (status: RoleStatus): string => (status.role === 'server' ? '' : status.name);
+
 const begin = (snapshot: Snapshot): void => {
   byId.clear();
   gathering = true;
@@ -84,6 +91,7 @@ const begin = (snapshot: Snapshot): void => {
   running.value = snapshot.running;
   failures.value = snapshot.failures;
   ended.value = snapshot.ended;
+  roundTrips.value = snapshot.roundTrips[nameOf(snapshot.role)] ?? [];
   locals.value = snapshot.locals.map((local) => ({
     ...local,
     roundTrips: snapshot.roundTrips[local.name] ?? [],
@@ -107,14 +115,14 @@ const move = ([id, bytesUp, bytesDown]: readonly [number, number, number], at: n
   stream.movedAt = at;
 };
 
-const changeLocals = ({ locals: changed, goneLocals, roundTrips }: Tick): void => {
+const changeLocals = ({ locals: changed, goneLocals, roundTrips: newestOf }: Tick): void => {
   const known = new Map(locals.value.map((local) => [local.name, local]));
   for (const name of goneLocals ?? []) known.delete(name);
   for (const local of changed ?? []) {
     const old = known.get(local.name);
     known.set(local.name, { ...(old ?? { roundTrips: [], rateUp: 0, rateDown: 0 }), ...local });
   }
-  for (const [name, newest] of Object.entries(roundTrips ?? {})) {
+  for (const [name, newest] of Object.entries(newestOf ?? {})) {
     const local = known.get(name);
     if (local !== undefined)
       known.set(name, { ...local, rttMs: newest, roundTrips: [...local.roundTrips, newest].slice(-KEPT_ROUND_TRIPS) });
@@ -138,6 +146,8 @@ const change = (tick: Tick): void => {
   if (tick.ended !== undefined) ended.value = [...tick.ended.toReversed(), ...ended.value].slice(0, KEPT_ENDED);
   if (tick.failures !== undefined) failures.value = tick.failures;
   if (tick.role !== undefined) role.value = tick.role;
+  const rtt = role.value && tick.roundTrips?.[nameOf(role.value)];
+  if (rtt !== undefined) roundTrips.value = [...roundTrips.value, rtt].slice(-KEPT_ROUND_TRIPS);
   changeLocals(tick);
   extendTraffic(Math.floor(tick.at / 1000), tick.up, tick.down);
   if (!gathering) publish();

@@ -18,7 +18,7 @@ export const Login = () => {
     <main class="login">
       <h1>depot</h1>
       <form onSubmit={submit}>
-        <label for="password">Password of the dashboard</label>
+        <label for="password">Password of this page</label>
         <input id="password" name="password" type="password" autocomplete="current-password" required autofocus />
         <button type="submit" class="primary" disabled={busy}>
           {busy ? 'Checking…' : 'Log in'}
@@ -28,7 +28,7 @@ export const Login = () => {
         </p>
       </form>
       <p class="muted">
-        The server printed it at its first start. <code>depot web passwd</code> makes a new one.
+        It was printed at the first start. <code>depot web passwd</code> makes a new one.
       </p>
     </main>
   );

@@ -4,7 +4,8 @@ import { effect, signal } from '@preact/signals';
 import { type FunctionComponent, render } from 'preact';
 import { call, whenLoggedOut } from './api.ts';
 import { Check } from './check.tsx';
-import { connection, failures, follow, locals, loggedOut, running, session } from './live.ts';
+import { connection, failures, follow, isServer, locals, loggedOut, role, running, session } from './live.ts';
+import { LinkPage } from './link.tsx';
 import { Locals } from './locals.tsx';
 import { Login } from './login.tsx';
 import { Overview } from './overview.tsx';
@@ -12,20 +13,35 @@ import { Setup } from './setup.tsx';
 import { StreamsPage } from './streams.tsx';
 import { Users } from './users.tsx';
 
-const PAGES: readonly { readonly path: string; readonly title: string; readonly page: FunctionComponent }[] = [
+interface PageEntry {
+  readonly path: string;
+  readonly title: string;
+  readonly page: FunctionComponent;
+}
+
+const STREAMS: PageEntry = { path: 'streams', title: 'Streams', page: StreamsPage };
+const SERVER_PAGES: readonly PageEntry[] = [
   { path: '', title: 'Overview', page: Overview },
   { path: 'locals', title: 'Locals', page: Locals },
-  { path: 'streams', title: 'Streams', page: StreamsPage },
+  STREAMS,
   { path: 'users', title: 'Users', page: Users },
   { path: 'check', title: 'Check', page: Check },
   { path: 'setup', title: 'Set-up', page: Setup },
 ];
+
+const LINK_PAGES: readonly PageEntry[] = [{ path: '', title: 'Link', page: LinkPage }, STREAMS];
 
 const pathOf = (): string => location.hash.replace(/^#\/?/, '').split('?')[0] ?? '';
 const path = signal(pathOf());
 addEventListener('hashchange', () => {
   path.value = pathOf();
 });
+
+/** `local nas`, `client alice/laptop`. */
+const whoOf = (status: typeof role.value): string => {
+  if (status === undefined || status.role === 'server') return '';
+  return `${status.role} ${status.role === 'client' ? `${status.user}/` : ''}${status.name}`;
+};
 
 const Badge = ({ page }: { readonly page: string }) => {
   const away = locals.value.filter(({ connected }) => !connected).length;
@@ -48,16 +64,17 @@ const logOut = (): void => {
 const App = () => {
   if (session.value === 'unknown') return <main class="login" aria-busy="true" />;
   if (session.value === 'out') return <Login />;
-  const current = PAGES.find((page) => page.path === path.value) ?? PAGES[0];
+  const pages = isServer.value ? SERVER_PAGES : LINK_PAGES;
+  const current = pages.find((page) => page.path === path.value) ?? pages[0];
   const Page = current?.page ?? Overview;
   return (
     <>
       <header class="top">
         <a class="brand" href="#/">
-          depot
+          depot{!isServer.value && <small> {whoOf(role.value)}</small>}
         </a>
         <nav aria-label="Pages">
-          {PAGES.map(({ path: target, title }) => (
+          {pages.map(({ path: target, title }) => (
             <a key={target} href={`#/${target}`} aria-current={target === current?.path ? 'page' : undefined}>
               {title} <Badge page={target} />
             </a>
@@ -77,7 +94,8 @@ const App = () => {
 
 effect(() => {
   const away = locals.value.filter(({ connected }) => !connected).length;
-  document.title = away > 0 ? `(${away} away) depot` : 'depot';
+  const who = whoOf(role.value);
+  document.title = `${away > 0 ? `(${away} away) ` : ''}depot${who === '' ? '' : ` ${who}`}`;
 });
 whenLoggedOut(loggedOut);
 follow();

@@ -1,25 +1,10 @@
-// What an operator wants to know in five seconds: who is connected, what is slow, why something fails.
+// Of a server, what an operator wants to know in five seconds: who is connected, what is slow, why something fails.
 
-import type { ComponentChildren } from 'preact';
 import { TrafficChart } from './chart.tsx';
-import { clock, duration, rate, roundTrip } from './format.ts';
+import { FailureList } from './failures.tsx';
+import { duration, rate, roundTrip } from './format.ts';
 import { failures, locals, now, role, running, traffic } from './live.ts';
-import { Dot, Empty, Sparkline } from './parts.tsx';
-
-const Figure = ({
-  label,
-  tone,
-  children,
-}: {
-  readonly label: string;
-  readonly tone?: string;
-  readonly children: ComponentChildren;
-}) => (
-  <div class={`figure ${tone ?? ''}`}>
-    <dt>{label}</dt>
-    <dd>{children}</dd>
-  </div>
-);
+import { Dot, Empty, Figure, Sparkline } from './parts.tsx';
 
 const Figures = () => {
   const away = locals.value.filter(({ connected }) => !connected).length;
@@ -70,37 +55,6 @@ const LocalList = () => (
               )}
             </li>
           ))}
-      </ul>
-    )}
-  </section>
-);
-
-const WHERE: Readonly<Record<string, string>> = {
-  stream: 'stream to',
-  socks: 'turned away',
-  control: 'turned away',
-  web: 'login from',
-};
-
-const FailureList = () => (
-  <section aria-labelledby="why">
-    <h2 id="why">Why things failed, last 15 minutes</h2>
-    {failures.value.length === 0 ? (
-      <Empty>Nothing has failed.</Empty>
-    ) : (
-      <ul class="rows">
-        {failures.value.map(({ code, where, count, last }) => (
-          <li key={`${where} ${code}`}>
-            <span class="number count">{count}×</span>
-            <span class="grow">
-              <strong>{code}</strong>
-              {where !== 'stream' && <span class="muted"> at the {where} port</span>}
-              <span class="detail">
-                {clock(last.at)} {WHERE[where] ?? where} {last.subject}: {last.message}
-              </span>
-            </span>
-          </li>
-        ))}
       </ul>
     )}
   </section>

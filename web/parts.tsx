@@ -22,6 +22,22 @@ export const Dot = ({ up }: { readonly up: boolean }) => (
 
 export const Empty = ({ children }: { readonly children: ComponentChildren }) => <p class="empty">{children}</p>;
 
+/** One number that counts. */
+export const Figure = ({
+  label,
+  tone,
+  children,
+}: {
+  readonly label: string;
+  readonly tone?: string;
+  readonly children: ComponentChildren;
+}) => (
+  <div class={`figure ${tone ?? ''}`}>
+    <dt>{label}</dt>
+    <dd>{children}</dd>
+  </div>
+);
+
 /** Copies, and says that it did. */
 const CopyButton = ({ text, label = 'Copy' }: { readonly text: string; readonly label?: string }) => {
   const [copied, setCopied] = useState(false);

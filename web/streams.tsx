@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { PastStream } from '../src/store/history.ts';
 import { call } from './api.ts';
 import { address, bytes, clock, dateAndTime, duration, rate, replyWords } from './format.ts';
-import { ended, type LiveStream, now, streams } from './live.ts';
+import { ended, isServer, type LiveStream, now, streams } from './live.ts';
 import { Confirm, Empty } from './parts.tsx';
 import { Windowed } from './window.tsx';
 
@@ -68,7 +68,13 @@ const RunningRow = ({ stream }: { readonly stream: LiveStream }) => (
     </td>
     <td>{stream.user ?? '–'}</td>
     <td class="mono minor">{stream.from}</td>
-    <td>{stream.state === 'connecting' ? <em>connecting {stream.local}</em> : (stream.local ?? '–')}</td>
+    <td>
+      {stream.state === 'connecting' ? (
+        <em>connecting {stream.local}</em>
+      ) : (
+        (stream.local ?? (isServer.value ? '–' : 'open'))
+      )}
+    </td>
     <td class="number">{duration(now.value - stream.startedAt)}</td>
     <td class="number minor">{bytes(stream.bytesUp)}</td>
     <td class="number">{bytes(stream.bytesDown)}</td>
@@ -102,7 +108,7 @@ const Running = ({ filter }: { readonly filter: Filter }) => {
           aria-sort={sort.key !== key ? 'none' : sort.descending ? 'descending' : 'ascending'}
         >
           <button type="button" class="sort" onClick={() => by(key)}>
-            {name}
+            {key === 'local' && !isServer.value ? 'State' : name}
           </button>
         </th>
       ))}
@@ -142,7 +148,7 @@ const EndedRow = ({ stream }: { readonly stream: PastStream }) => (
       {address(stream.target)}
     </td>
     <td class="minor">{stream.user ?? '–'}</td>
-    <td class="minor">{stream.local ?? '–'}</td>
+    {isServer.value && <td class="minor">{stream.local ?? '–'}</td>}
     <td class="number minor">{duration(stream.endedAt - stream.startedAt)}</td>
     <td class="number minor">{bytes(stream.bytesUp)}</td>
     <td class="number minor">{bytes(stream.bytesDown)}</td>
@@ -182,7 +188,7 @@ const Ended = ({ filter }: { readonly filter: Filter }) => {
   };
   const head = (
     <tr>
-      {ENDED_HEAD.map(([name, kind]) => (
+      {ENDED_HEAD.filter(([name]) => isServer.value || name !== 'Local').map(([name, kind]) => (
         <th key={name} class={kind} scope="col">
           {name}
         </th>
@@ -236,8 +242,8 @@ export const StreamsPage = () => {
         <h1>Streams</h1>
         <input
           type="search"
-          aria-label="Filter by target, user, address or local"
-          placeholder="target, user, address, local"
+          aria-label={`Filter by target, user${isServer.value ? ', address or local' : ' or address'}`}
+          placeholder={`target, user, address${isServer.value ? ', local' : ''}`}
           value={filter.text}
           onInput={({ currentTarget }) => setFilter((old) => ({ ...old, text: currentTarget.value }))}
         />

@@ -5,7 +5,14 @@ import { Home } from '../config/home.ts';
 import type { Reloaded } from '../config/reloading.ts';
 import { DepotError, errnoOf, isErrorCode } from '../errors.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
-import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
+import type {
+  Administration,
+  Invitation,
+  NewUser,
+  UserChange,
+  UserInfo,
+  WebAdministration,
+} from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { Status } from '../watch/status.ts';
 
@@ -139,6 +146,27 @@ export const askRunning = async <T>(directory: string, ask: (client: AdminClient
       `No depot runs with the home ${home.directory}. Start one, or name another home with --home DIR.`,
     );
   }
+};
+
+/** Administers the web page of the role of this home, as `administer` does a server. */
+export const administerWeb = async <T>(
+  directory: string,
+  work: (administration: WebAdministration) => Promise<T>,
+): Promise<T> => {
+  const home = Home.at(directory);
+  if (home.role === 'server') return administer(directory, work);
+  try {
+    return await work(new AdminClient(home.socketFile));
+  } catch (error) {
+    if (!(error instanceof NotRunning)) throw error;
+  }
+  if (home.role === undefined)
+    throw new DepotError(
+      'not-found',
+      `Nothing of depot lives in ${home.directory}. Start it once, or name another home with --home DIR.`,
+    );
+  const { webAdministrationOf, webFactsOf } = await import('../uplink/web-facts.ts');
+  return work(webAdministrationOf(webFactsOf(Home.open(directory))));
 };
 
 /** Administers the server of this home, through its socket while it runs and directly while it does not. */

@@ -6,11 +6,11 @@ import { ClientConfig } from '../config/schema.ts';
 import { formatAddress } from '../socks/address.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { formatPublished, print, readStdin } from './output.ts';
+import { describePage, formatPublished, print, readStdin } from './output.ts';
 import { untilOver } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
-const COMMON = ['port', 'publish', 'device', 'logLevel'];
+const COMMON = ['port', 'publish', 'device', 'webPort', 'logLevel'];
 
 const describe = (client: DepotClient): string => {
   const { server, published } = client.status();
@@ -18,7 +18,7 @@ const describe = (client: DepotClient): string => {
   return `depot client ${VERSION}
 
   listens  ${here} (no password; this machine only)
-  server   ${server}${published.map((port) => `\n  port     ${formatPublished(port)}`).join('')}
+  server   ${server}${published.map((port) => `\n  port     ${formatPublished(port)}`).join('')}${describePage(client.web, '  page     ')}
 
   curl     curl --proxy http://${here} http://NAME.depot/
            curl --proxy socks5h://${here} http://NAME.depot/

@@ -5,11 +5,11 @@ import { LocalConfig } from '../config/schema.ts';
 import { DepotLocal } from '../local/local.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { print, readStdin } from './output.ts';
+import { describePage, print, readStdin } from './output.ts';
 import { untilOver } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
-const COMMON = ['allow', 'logLevel'];
+const COMMON = ['allow', 'webPort', 'logLevel'];
 
 export const localCommand = (): Command =>
   addSettings(new Command('local'), LocalConfig, COMMON)
@@ -23,7 +23,9 @@ export const localCommand = (): Command =>
       const link = argument === '-' ? await readStdin() : argument;
       const local = await DepotLocal.start({ ...settingsOf(options), link, env: process.env, log: createLog });
       const { name, server, rules } = local.status();
-      print(`depot local ${VERSION}\n\n  name    ${name}\n  server  ${server}\n  rules   ${rules.join('  ')}`);
+      print(
+        `depot local ${VERSION}\n\n  name    ${name}\n  server  ${server}\n  rules   ${rules.join('  ')}${describePage(local.web, '  page    ')}`,
+      );
       local.events.once('connected', (connected) => print(`\nconnected to ${connected.server} as ${connected.name}`));
       process.exitCode = await untilOver(local);
     });

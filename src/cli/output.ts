@@ -1,6 +1,6 @@
 // What commands print: plain lines for people, JSON for programs.
 
-import type { ServerStatus } from '../watch/status.ts';
+import type { Outage, ServerStatus } from '../watch/status.ts';
 
 export const print = (text: string): void => {
   process.stdout.write(`${text}\n`);
@@ -27,6 +27,16 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 export const formatPublished = ({ protocol, listen, to }: ServerStatus['published'][number]): string =>
   `${listen}${protocol === 'udp' ? '/udp' : ''} to ${to}`;
 
+/** A line for the web page of a local or a client, where it has one; its password on the one start that made it. */
+export const describePage = (
+  page: { readonly url: string; readonly password: string | undefined } | undefined,
+  label: string,
+): string => {
+  if (page === undefined) return '';
+  const { url, password } = page;
+  return `\n${label}${url}${password === undefined ? '' : `  (password, shown once: ${password})`}`;
+};
+
 /** `90 s`, `12 min`, `5 h`, `3 d`. */
 export const duration = (milliseconds: number): string => {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
@@ -34,6 +44,14 @@ export const duration = (milliseconds: number): string => {
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
+};
+
+/** `no link 3 min ago for 4 s: the server was stopped (2 attempts failed)`. */
+export const describeOutage = ({ from, until, reason, attempts }: Outage, now: number): string => {
+  const length = until === null ? 'and still' : `for ${duration(until - from)}`;
+  const tried = attempts === 0 ? '' : ` (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} failed)`;
+  // The other side has its part in a reason, and nothing in it may steer a terminal.
+  return `no link ${duration(now - from)} ago ${length}: ${reason.replaceAll(/\p{Cc}/gu, '?')}${tried}`;
 };
 
 /** `999 B`, `1.5 kB`, `2.0 MB`: powers of ten, like disks and lines. */

@@ -12,7 +12,7 @@ import type {
   UplinkStatus,
 } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
-import { duration, print, printJson, size, table } from './output.ts';
+import { describeOutage, duration, print, printJson, size, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const milliseconds = (value: number | null): string =>
@@ -102,12 +102,15 @@ const clientTable = (clients: readonly ClientDeviceStatus[], now: number): strin
     ]),
   );
 
+const OUTAGES_SHOWN = 5;
+
 const describeUplink = (uplink: UplinkStatus, as: string, now: number): string =>
   [
     uplink.connected
       ? `connected to ${uplink.server} as ${as} for ${since(uplink.since, now)}, RTT ${milliseconds(uplink.rttMs)}`
       : `NOT connected to ${uplink.server} as ${as}`,
-    `reconnects ${uplink.reconnects}${uplink.lastError === null ? '' : `, last: ${uplink.lastError}`}`,
+    `reconnects ${uplink.reconnects}`,
+    ...uplink.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, now)}`),
     `tunnels ${tunnels(uplink.tunnels)}`,
   ].join('\n');
 

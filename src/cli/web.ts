@@ -1,20 +1,22 @@
 // depot web passwd, depot web token
 
 import { Command } from 'commander';
-import { administer } from './admin-client.ts';
+import { administerWeb } from './admin-client.ts';
 import { print, readStdin } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const passwdCommand = (): Command =>
   new Command('passwd')
-    .addHelpText('after', '\nExample:\n  depot web passwd')
-    .summary('give the dashboard a new password')
-    .description('Gives the dashboard a new password, and prints it. Everybody has to log in again.')
+    .addHelpText('after', '\nExamples:\n  depot web passwd\n  depot web passwd --home ~/.depot-nas')
+    .summary('give the web page a new password')
+    .description(
+      'Gives the dashboard of a server, or the page of a local or a client, a new password, and prints it. Everybody has to log in again.',
+    )
     .addOption(homeOption())
     .option('--password-stdin', 'take the password from standard input instead of making one')
     .action(async ({ home, passwordStdin }: { home: string; passwordStdin?: true }) => {
       const given = passwordStdin === true ? await readStdin() : undefined;
-      const { password } = await administer(home, (administration) => administration.setWebPassword(given));
+      const { password } = await administerWeb(home, (administration) => administration.setWebPassword(given));
       if (given === undefined) print(password);
     });
 
@@ -27,13 +29,13 @@ const tokenCommand = (): Command =>
     )
     .addOption(homeOption())
     .action(async ({ home }: { home: string }) => {
-      print((await administer(home, (administration) => administration.makeMetricsToken())).token);
+      print((await administerWeb(home, (administration) => administration.makeMetricsToken())).token);
     });
 
 export const webCommand = (): Command =>
   new Command('web')
     .addHelpText('after', '\nExamples:\n  depot web passwd\n  depot web token')
-    .summary('the password of the dashboard, and the token for its metrics')
-    .description('Who may see the dashboard and the metrics.')
+    .summary('the password of the web page, and the token for its metrics')
+    .description('Who may see the web page and the metrics.')
     .addCommand(passwdCommand())
     .addCommand(tokenCommand());

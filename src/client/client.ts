@@ -1,5 +1,5 @@
 // The laptop side, put together: the way to the server, a loopback port that speaks what the server's entry speaks,
-// and the admin socket. Programs on this machine need no password; the key of this device is what counts.
+// and how it lets itself be seen. Programs on this machine need no password; the key of this device is what counts.
 
 import { EventEmitter } from 'node:events';
 import { hostname } from 'node:os';
@@ -22,9 +22,9 @@ import { drain, within } from '../net/draining.ts';
 import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
+import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
-import { AdminSocket } from '../watch/admin-socket.ts';
 import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
 import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
@@ -60,7 +60,7 @@ export class DepotClient implements AsyncDisposable {
   #listener: Listener | undefined;
   #draining = false;
   #published: readonly PublishedPort[] = [];
-  #admin: AdminSocket | undefined;
+  #observed: Observed | undefined;
 
   private constructor(
     home: Home,
@@ -168,6 +168,7 @@ export class DepotClient implements AsyncDisposable {
     const client = new DepotClient(home, config, sources, { link, ...(log && { log }), ...(resolve && { resolve }) });
     try {
       await client.#listen(home);
+      client.#uplink.begin();
       return client;
     } catch (error) {
       await client.stop();
@@ -177,7 +178,7 @@ export class DepotClient implements AsyncDisposable {
 
   async #listen(home: Home): Promise<void> {
     const { host, port } = this.#config;
-    this.#admin = await AdminSocket.listen(home.socketFile, this);
+    this.#observed = await Observed.start(home, this.#config, this, this.#log);
     this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) =>
       this.#incidents.watch(this.#door.serve(socket)),
     );
@@ -201,6 +202,11 @@ export class DepotClient implements AsyncDisposable {
   /** Resolves with why, once this client gave up for good: it was stopped, or trying again would change nothing. */
   get over(): Promise<DepotError> {
     return this.#uplink.over;
+  }
+
+  /** Its web page, and the password of that where this start made it; undefined where there is none. */
+  get web(): Observed['web'] {
+    return this.#observed?.web;
   }
 
   status(): ClientStatus {
@@ -253,7 +259,7 @@ export class DepotClient implements AsyncDisposable {
     this.watcher[Symbol.dispose]();
     this.#incidents[Symbol.dispose]();
     this.#reloading.close();
-    this.#admin?.close();
+    this.#observed?.close();
     await this.#uplink.stop(error);
   }
 

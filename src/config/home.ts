@@ -47,6 +47,7 @@ export class Home {
       home.historyFile,
       home.linkFile('local'),
       home.linkFile('client'),
+      home.webFile,
     ]) {
       if (existsSync(file)) requirePrivate(file, '600');
     }
@@ -103,6 +104,10 @@ export class Home {
   /** Where a local or a client joined; its presence makes a home its own. */
   linkFile(role: 'local' | 'client'): string {
     return path.join(this.directory, role === 'local' ? 'link.json' : 'client.json');
+  }
+  /** Who may see the web page of a local or a client; a server keeps that in its database. */
+  get webFile(): string {
+    return path.join(this.directory, 'web.json');
   }
   get socketFile(): string {
     return path.join(this.directory, 'admin.sock');

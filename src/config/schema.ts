@@ -77,8 +77,25 @@ const entry = {
     .describe('what browsers with the PAC file send here besides *.depot: HOST[:PORTS], repeatable; readable by all'),
 };
 
+/** What those share who have a web page. */
+const web = {
+  webHost: z.string().min(1).default('127.0.0.1').describe('address of the web page; others than loopback need TLS'),
+  webNames: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('names that the web page is asked for with, besides addresses, localhost and its own; repeatable'),
+  webInsecure: z.boolean().default(false).describe('serve the web page without TLS, wherever it listens'),
+  webIdleMs: milliseconds('how long a login to the web page lasts without use', 43_200_000),
+};
+
+const file = (what: string): z.ZodOptional<z.ZodString> => z.string().min(1).optional().describe(what);
+
 /** What those share who dial the server. */
 const uplink = {
+  webPort: port.optional().describe('port for a web page that shows what goes on (default: no page)'),
+  ...web,
+  tlsCertificate: file('file with the certificate of the web page, PEM, chain included'),
+  tlsKey: file('file with the private key of tlsCertificate, PEM'),
   bindMs: milliseconds('how long an app may take to connect back (BIND)', 60_000),
   connectMs: milliseconds('how long one attempt to reach the server may take', 4_000),
   reconnectMinMs: milliseconds('the first pause before the server is tried again', 200),
@@ -103,21 +120,13 @@ export const ServerConfig = z.strictObject({
     .array(ServerPublish)
     .default([])
     .describe('fixed ports for programs that speak no proxy: LISTEN[/udp]=HOST:PORT,from=NETWORK, repeatable'),
-  tlsCertificate: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('file with the certificate that clients see, PEM, chain included (default: self-signed by the own key)'),
-  tlsKey: z.string().min(1).optional().describe('file with the private key of tlsCertificate, PEM'),
-  webHost: z.string().min(1).default('127.0.0.1').describe('address of the dashboard; others than loopback need TLS'),
+  tlsCertificate: file(
+    'file with the certificate that the entry and the dashboard show, PEM, chain included (default for the entry: self-signed by the own key)',
+  ),
+  tlsKey: file('file with the private key of tlsCertificate, PEM'),
   webPort: port.default(8888).describe('port for the dashboard'),
-  webNames: z
-    .array(z.string().min(1))
-    .default([])
-    .describe('names that the dashboard is asked for with, besides addresses, localhost and --advertise; repeatable'),
-  webInsecure: z.boolean().default(false).describe('serve the dashboard without TLS, wherever it listens'),
+  ...web,
   webDisabled: z.boolean().default(false).describe('serve no dashboard'),
-  webIdleMs: milliseconds('how long a login to the dashboard lasts without use', 43_200_000),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
@@ -129,11 +138,7 @@ export const ServerConfig = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('where to POST a notice when a local went away or came back; best in the file, where nobody reads along'),
-  webhookSecretFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('file with the secret that notices are signed with (HMAC-SHA256)'),
+  webhookSecretFile: file('file with the secret that notices are signed with (HMAC-SHA256)'),
   webhookAfterMs: milliseconds('how long a local has to be away before anybody is told', 30_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
   rules: z

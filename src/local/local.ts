@@ -1,4 +1,4 @@
-// The private side, put together: the way to the server, rules, dialer and admin socket.
+// The private side, put together: the way to the server, rules, dialer, and how it lets itself be seen.
 
 import { EventEmitter } from 'node:events';
 import { Home } from '../config/home.ts';
@@ -16,9 +16,9 @@ import { drain } from '../net/draining.ts';
 import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { type StreamEnd, Streams } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
+import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
-import { AdminSocket } from '../watch/admin-socket.ts';
 import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
 import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
@@ -49,7 +49,7 @@ export class DepotLocal implements AsyncDisposable {
   readonly #streams: Streams;
   readonly #uplink: Uplink;
   readonly #startedAt = Date.now();
-  #admin: AdminSocket | undefined;
+  #observed: Observed | undefined;
   #draining = false;
 
   private constructor(
@@ -156,7 +156,8 @@ export class DepotLocal implements AsyncDisposable {
       ...(connectApp && { connectApp }),
     });
     try {
-      local.#admin = await AdminSocket.listen(home.socketFile, local);
+      local.#observed = await Observed.start(home, local.#reloading.config, local, local.#log);
+      local.#uplink.begin();
       return local;
     } catch (error) {
       await local.stop();
@@ -167,6 +168,11 @@ export class DepotLocal implements AsyncDisposable {
   /** Resolves with why, once this local gave up for good: it was stopped, or trying again would change nothing. */
   get over(): Promise<DepotError> {
     return this.#uplink.over;
+  }
+
+  /** Its web page, and the password of that where this start made it; undefined where there is none. */
+  get web(): Observed['web'] {
+    return this.#observed?.web;
   }
 
   status(): LinkStatus {
@@ -214,7 +220,7 @@ export class DepotLocal implements AsyncDisposable {
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
     this.#reloading.close();
-    this.#admin?.close();
+    this.#observed?.close();
     await this.#uplink.stop(error);
   }
 

@@ -84,6 +84,11 @@ export class ClientTls {
   }
 }
 
+/** Throws where the key is not the certificate's, or one of them is none. */
+export const requirePair = (pair: KeyPair): void => {
+  clientContextOf(pair);
+};
+
 const clientContextOf = ({ certificate, privateKey }: KeyPair): tls.SecureContext =>
   tls.createSecureContext({
     cert: certificate,

@@ -4,8 +4,8 @@
 import { hash as digest, randomBytes } from 'node:crypto';
 import type { Authenticate } from '../entry/options.ts';
 import type { Store } from '../store/store.ts';
-import { NOBODYS_HASH, verifyPassword } from './passwords.ts';
-import { type Penalties, remember } from './penalties.ts';
+import { NOBODYS_HASH, verifyPassword } from '../credentials/passwords.ts';
+import { type Penalties, remember } from '../credentials/penalties.ts';
 import { splitUser } from './router.ts';
 
 /** How many hashes are computed side by side; each takes 19 MiB and a thread of four. */

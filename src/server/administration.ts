@@ -3,6 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { generatePassword, hashPassword, requirePassword } from '../credentials/passwords.ts';
+import { makeMetricsToken, setWebPassword } from '../credentials/web-access.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { formatJoinLink, type JoiningRole } from '../link/join-link.ts';
 import { localName, userName } from '../link/messages.ts';
@@ -13,8 +15,6 @@ import { parseOrderedRule } from '../rules/ordered.ts';
 import type { Store, StoredClient, StoredLocal, StoredUser } from '../store/store.ts';
 import type { Administration, Invitation, NewUser, UserChange, UserInfo } from '../watch/admin-api.ts';
 import { deviceTitle } from './clients.ts';
-import { generatePassword, hashPassword } from './passwords.ts';
-import { METRICS_TOKEN, WEB_PASSWORD } from './web-access.ts';
 
 export interface StoreAdministrationOptions {
   readonly store: Store;
@@ -34,8 +34,6 @@ export interface StoreAdministrationOptions {
 }
 
 const INVITATION_BYTES = 32;
-/** RFC 1929 has one byte for its length. */
-const MAX_PASSWORD_BYTES = 255;
 
 const checkLocalName = (name: string): void => {
   const result = localName.safeParse(name);
@@ -47,15 +45,6 @@ const checkUserName = (name: string): void => {
   const result = userName.safeParse(name);
   if (!result.success)
     throw new DepotError('invalid-argument', `"${name}" is no user name: ${result.error.issues[0]?.message}.`);
-};
-
-const checkPassword = (password: string): void => {
-  if (password === '' || Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
-    throw new DepotError(
-      'invalid-argument',
-      `A password has 1 to ${MAX_PASSWORD_BYTES} bytes; SOCKS5 has room for no more.`,
-    );
-  }
 };
 
 /** Throws `invalid-argument` where a rule or a network cannot be read. */
@@ -126,7 +115,7 @@ export class StoreAdministration implements Administration {
     ...change
   }: NewUser): Promise<{ password: string }> {
     checkUserName(name);
-    checkPassword(password);
+    requirePassword(password);
     locals.forEach(checkLocalName);
     const limits = changed(NO_LIMITS, change);
     const passwordHash = await hashPassword(password);
@@ -146,7 +135,7 @@ export class StoreAdministration implements Administration {
   }
 
   async setPassword(name: string, password = generatePassword()): Promise<{ password: string }> {
-    checkPassword(password);
+    requirePassword(password);
     if (!this.#options.store.setPasswordHash(name, await hashPassword(password))) throw noUser(name);
     return { password };
   }
@@ -156,17 +145,14 @@ export class StoreAdministration implements Administration {
     this.#options.onUserRemoved?.(name);
   }
 
-  async setWebPassword(password = generatePassword()): Promise<{ password: string }> {
-    checkPassword(password);
-    this.#options.store.setFact(WEB_PASSWORD, await hashPassword(password));
+  async setWebPassword(password?: string): Promise<{ password: string }> {
+    const made = await setWebPassword(this.#options.store, password);
     this.#options.onWebPassword?.();
-    return { password };
+    return made;
   }
 
   async makeMetricsToken(): Promise<{ token: string }> {
-    const token = randomBytes(INVITATION_BYTES).toString('base64url');
-    this.#options.store.setFact(METRICS_TOKEN, digestOfSecret(token));
-    return { token };
+    return makeMetricsToken(this.#options.store);
   }
 
   async locals(): Promise<readonly StoredLocal[]> {

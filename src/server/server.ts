@@ -4,6 +4,7 @@ import { EventEmitter } from 'node:events';
 import { Door } from '../entry/door.ts';
 import { Reloading, type Reloaded } from '../config/reloading.ts';
 import { ServerConfig } from '../config/schema.ts';
+import { Penalties } from '../credentials/penalties.ts';
 import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
@@ -16,8 +17,8 @@ import { logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import { TlsAcceptor } from '../net/tls.ts';
 import type { Administration } from '../watch/admin-api.ts';
-import type { AdminSocket } from '../watch/admin-socket.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
+import { Doors } from '../watch/doors.ts';
 import type { RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
@@ -33,7 +34,6 @@ import { Gate } from './gate.ts';
 import { Joining } from './joining.ts';
 import { Leaving } from './leaving.ts';
 import { LinkDoor } from './link-door.ts';
-import { Penalties } from './penalties.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { createNotices } from './noticing.ts';
 import { Presence } from './presence.ts';
@@ -51,7 +51,7 @@ import { policyOf } from './policy.ts';
 import { entrySettingsOf, LIVE_SETTINGS, poolSettingsOf } from './settings.ts';
 import { roleOf, statusOfLocals } from './status.ts';
 import { createWatcher } from './watching.ts';
-import type { Web } from './web.ts';
+import { startDashboard } from './web.ts';
 import { webPac } from './web-pac.ts';
 
 /** What a server tells while it runs. */
@@ -92,8 +92,7 @@ export class DepotServer implements AsyncDisposable {
   #listeners: Ports | undefined;
   #published: readonly PublishedPort[] = [];
   readonly #penalties = new Penalties();
-  #web: Web | undefined;
-  #admin: AdminSocket | undefined;
+  readonly #doors = new Doors();
   #administration: Administration | undefined;
 
   private constructor(state: ServerState, log: Log, option: LogOption | undefined) {
@@ -251,17 +250,17 @@ export class DepotServer implements AsyncDisposable {
       gate: this.#gate,
       watcher: this.watcher,
       invitationMs: () => this.#reloading.config.invitationMs,
-      onWebPassword: () => this.#web?.server.endSessions(),
+      onWebPassword: () => this.#doors.endSessions(),
     });
-    // Its web framework is loaded only now: clients and locals do not wait for it.
-    const { AdminSocket } = await import('../watch/admin-socket.ts');
-    this.#admin = await AdminSocket.listen(home.socketFile, this, this.#administration);
-    const { startWeb } = await import('./web.ts');
-    this.#web = await startWeb({
+    const administration = this.#administration;
+    await this.#doors.openSocket(home.socketFile, { observable: this, administration, web: administration });
+    await startDashboard({
+      doors: this.#doors,
       config,
       store,
       observable: this,
-      administration: this.#administration,
+      administration,
+      certificate: this.#certificate.files,
       penalties: this.#penalties,
       descriptors: this.#descriptors,
       advertised: advertisedHost(config),
@@ -294,8 +293,8 @@ export class DepotServer implements AsyncDisposable {
   }
 
   /** The dashboard, and its password where this start made it; undefined where it is disabled. */
-  get web(): Pick<Web, 'url' | 'password'> | undefined {
-    return this.#web;
+  get web(): Doors['web'] {
+    return this.#doors.web;
   }
 
   /** SHA-256 of the server's public key, base64url. */
@@ -324,7 +323,7 @@ export class DepotServer implements AsyncDisposable {
       descriptors: this.#descriptors.status,
       draining: this.#leaving.hasBegun,
       ports: this.address,
-      web: this.#web?.server.port ?? null,
+      web: this.#doors.webPort,
       published: this.#published.map(({ status }) => status),
     });
   }
@@ -367,10 +366,9 @@ export class DepotServer implements AsyncDisposable {
   #close(): void {
     this.#gate.close();
     this.#door.close();
-    this.#web?.server.close();
+    this.#doors.close();
     this.watcher[Symbol.dispose]();
-    this.#admin?.close();
-    this.#certificate.close();
+    this.#certificate.files?.close();
     this.#incidents[Symbol.dispose]();
     this.#reloading.close();
     this.#state.store[Symbol.dispose]();

@@ -7,7 +7,7 @@ import { NO_LIMITS, UserLimits } from '../rules/limits.ts';
 
 export interface StoredUser {
   readonly name: string;
-  /** See server/passwords.ts for its form. */
+  /** See credentials/passwords.ts for its form. */
   readonly passwordHash: string;
   /** The locals that this user may use, in order of preference; empty for all. */
   readonly locals: readonly string[];

@@ -17,6 +17,7 @@ import { formatAddress } from '../socks/address.ts';
 import type { UplinkStatus } from '../watch/status.ts';
 import { pauseMs } from './back-off.ts';
 import { type Introduction, Link } from './link.ts';
+import { Outages } from './outages.ts';
 import { loadMembership, type Membership, membershipOf, saveMembership, wasJoinedWith } from './membership.ts';
 
 export interface UplinkOptions {
@@ -56,6 +57,7 @@ export class Uplink {
   readonly #linkFile: string;
   readonly #dialer: TlsDialer;
   readonly #stop = new AbortController();
+  readonly #begun = Promise.withResolvers<void>();
   readonly #over: Promise<DepotError>;
   /** Where we have joined; undefined before the first welcome. */
   #membership: Membership | undefined;
@@ -66,9 +68,10 @@ export class Uplink {
   readonly #leaving = new Set<Link>();
   #draining = false;
   #reconnects = 0;
+  readonly #outages = new Outages();
   #lastError: DepotError | undefined;
 
-  /** Begins to connect. Throws `invalid-argument` or `unusable-home` where there is nowhere to connect to. */
+  /** Connects once it is told to `begin`. Throws `invalid-argument` or `unusable-home` where there is nowhere to connect to. */
   constructor(options: UplinkOptions) {
     this.#options = options;
     this.#linkFile = options.home.linkFile(options.role);
@@ -76,6 +79,11 @@ export class Uplink {
     this.#invitation = this.#useful(options.link);
     this.#dialer = new TlsDialer(identityOf(options.home.privateKey(generatePrivateKey)));
     this.#over = this.#run();
+  }
+
+  /** Connects from now on. Whoever wants to hear of it listens by then. */
+  begin(): void {
+    this.#begun.resolve();
   }
 
   /** Resolves with why, once this has come to an end for good: it was stopped, or trying again would change nothing. */
@@ -103,6 +111,7 @@ export class Uplink {
       since: link?.since ?? null,
       rttMs: link?.rttMs ?? null,
       reconnects: this.#reconnects,
+      outages: this.#outages.list,
       lastError: this.#lastError?.message ?? null,
       tunnels: link?.tunnels ?? { idle: 0, busy: 0 },
     };
@@ -128,6 +137,7 @@ export class Uplink {
   /** Ends the link and every attempt. Resolves when nothing of it is left. */
   async stop(error: DepotError): Promise<void> {
     this.#stop.abort(error);
+    this.#begun.resolve();
     for (const link of this.#links()) link.close(error);
     await this.#over;
   }
@@ -157,8 +167,7 @@ export class Uplink {
     const { signal } = this.#stop;
     let failures = 0;
     let told: string | undefined;
-    // The constructor returns first, so that nobody misses an event.
-    await Promise.resolve();
+    await this.#begun.promise;
     for (;;) {
       const startedMs = performance.now();
       const error = await this.#session(signal);
@@ -192,9 +201,11 @@ export class Uplink {
       this.#link = undefined;
       this.#reconnects += 1;
       this.#lastError = error;
+      this.#outages.lost(Date.now(), error);
       return error;
     } catch (thrown) {
       this.#lastError = asDepotError(thrown, 'connection-lost');
+      this.#outages.failed(Date.now(), this.#lastError);
       return this.#lastError;
     }
   }
@@ -233,6 +244,7 @@ export class Uplink {
       signal,
     );
     this.#link = link;
+    this.#outages.over(Date.now());
     const { name } = link.welcome;
     if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
     const server = formatAddress(target);

@@ -7,7 +7,7 @@ import type { UserLimits } from '../rules/limits.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Reloaded, UserChange } from './answers.ts';
 import type { CheckQuestion, CheckResult } from './check.ts';
-import { administrationOperations } from './administration-operations.ts';
+import { administrationOperations, webOperations } from './administration-operations.ts';
 import { formatMetrics } from './metrics.ts';
 import { openApiOf } from './openapi.ts';
 import { type Env, mount } from './operation.ts';
@@ -38,8 +38,16 @@ export interface Invitation {
   readonly expiresAt: number;
 }
 
+/** Who may see the web page of a role. Rejects with a `DepotError`. */
+export interface WebAdministration {
+  /** The password of the page; made where none is given. Everybody who is logged in has to log in again. */
+  setWebPassword(password?: string): Promise<{ readonly password: string }>;
+  /** A new token for /metrics; the one before is good no more. */
+  makeMetricsToken(): Promise<{ readonly token: string }>;
+}
+
 /** What an operator can do to a server, running or not. Rejects with a `DepotError`. */
-export interface Administration {
+export interface Administration extends WebAdministration {
   /** For a new local of this name. */
   invite(name: string): Promise<Invitation>;
   /** For a new device of this user. */
@@ -52,10 +60,6 @@ export interface Administration {
   setUser(name: string, change: UserChange): Promise<UserInfo>;
   setPassword(name: string, password?: string): Promise<{ readonly password: string }>;
   removeUser(name: string): Promise<void>;
-  /** The password of the dashboard; made where none is given. Everybody who is logged in has to log in again. */
-  setWebPassword(password?: string): Promise<{ readonly password: string }>;
-  /** A new token for /metrics; the one before is good no more. */
-  makeMetricsToken(): Promise<{ readonly token: string }>;
   locals(): Promise<readonly StoredLocal[]>;
   /** Forgets a local's key and cuts its session. */
   revokeLocal(name: string): Promise<void>;
@@ -81,8 +85,9 @@ export interface Observable {
 /** Everything that the API is about. */
 export interface Watched {
   readonly observable: Observable;
-  /** Undefined where there is nothing to administer: in a local. */
+  /** Undefined where there is nobody to administer: in a local and a client. */
   readonly administration?: Administration | undefined;
+  readonly web: WebAdministration;
 }
 
 const BASE = '/api/v1';
@@ -98,7 +103,7 @@ const STATUS_BY_CODE: Partial<Record<ErrorCode, 400 | 404 | 409>> = {
 
 /** The API and what stands beside it for machines. Whoever serves it says who may ask. */
 export const createApi = (watched: Watched): Hono<Env> => {
-  const operations = [...watchOperations(watched), ...administrationOperations(watched)];
+  const operations = [...watchOperations(watched), ...administrationOperations(watched), ...webOperations(watched)];
   const { watcher } = watched.observable;
   const app = new Hono<Env>();
   app.onError((thrown, context) => {

@@ -5,7 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DepotError, messageOf } from '../errors.ts';
-import { type Administration, createApi, type Observable } from './admin-api.ts';
+import { createApi, type Watched } from './admin-api.ts';
 
 export class AdminSocket {
   readonly #server: http.Server;
@@ -17,7 +17,7 @@ export class AdminSocket {
   }
 
   /** Listens on `file`, mode 0600. Throws `conflict` where another process answers there; what a dead one left is removed. */
-  static async listen(file: string, observable: Observable, administration?: Administration): Promise<AdminSocket> {
+  static async listen(file: string, watched: Watched): Promise<AdminSocket> {
     if (existsSync(file)) {
       if (await answers(file))
         throw new DepotError(
@@ -26,7 +26,7 @@ export class AdminSocket {
         );
       rmSync(file, { force: true });
     }
-    const listener = getRequestListener(createApi({ observable, administration }).fetch);
+    const listener = getRequestListener(createApi(watched).fetch);
     const server = http.createServer((request, response) => void listener(request, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', (cause) =>

@@ -1,4 +1,4 @@
-// The operations that change who may come in: of a server.
+// The operations that change who may come in: of a server; and who may see the web page, of any role.
 
 import { z } from 'zod';
 import type { StoredLocal } from '../store/store.ts';
@@ -113,24 +113,28 @@ export const administrationOperations = ({ observable, administration }: Watched
       summary: 'Remove a user and end its streams',
       handle: ({ param }) => administration.removeUser(param('name')),
     }),
-    operation({
-      method: 'put',
-      path: '/web/password',
-      summary: 'Give the dashboard a new password; everybody has to log in again',
-      body: PasswordBody,
-      answer: Password,
-      handle: ({ body: { password } }) => administration.setWebPassword(password),
-    }),
-    operation({
-      method: 'post',
-      path: '/web/metrics-token',
-      summary: 'Make a new bearer token for /metrics; the one before is good no more',
-      answer: Token,
-      status: 201,
-      handle: () => administration.makeMetricsToken(),
-    }),
   ];
 };
+
+/** Those of any role. */
+export const webOperations = ({ web }: Watched): readonly Operation[] => [
+  operation({
+    method: 'put',
+    path: '/web/password',
+    summary: 'Give the web page a new password; everybody has to log in again',
+    body: PasswordBody,
+    answer: Password,
+    handle: ({ body: { password } }) => web.setWebPassword(password),
+  }),
+  operation({
+    method: 'post',
+    path: '/web/metrics-token',
+    summary: 'Make a new bearer token for /metrics; the one before is good no more',
+    answer: Token,
+    status: 201,
+    handle: () => web.makeMetricsToken(),
+  }),
+];
 
 const localsOf = (stored: readonly StoredLocal[], watcher: Watcher): z.input<typeof Local>[] => {
   const byName = new Map(stored.map((local) => [local.name, local]));

@@ -1,30 +1,33 @@
-// The round trips of each local over the last 15 minutes, one every 10 seconds: as often as there is a new heartbeat.
-
-import type { LocalStatus } from './status.ts';
+// The round trips of each link, by the name of its local or client, over the last 15 minutes, one every 10 seconds: as often as there is a new heartbeat.
 
 const EVERY_TICKS = 10;
 const KEPT = 90;
 
+export interface LinkRoundTrip {
+  readonly name: string;
+  readonly rttMs: number | null;
+}
+
 export class RoundTrips {
-  readonly #byLocal = new Map<string, number[]>();
+  readonly #byName = new Map<string, number[]>();
 
   /** Milliseconds, oldest first. */
-  of(local: string): readonly number[] {
-    return this.#byLocal.get(local) ?? [];
+  of(name: string): readonly number[] {
+    return this.#byName.get(name) ?? [];
   }
 
-  /** The newest of each local that is connected, on every tenth tick. */
-  sample(tick: number, locals: () => readonly LocalStatus[]): Readonly<Record<string, number>> | undefined {
+  /** The newest of each link that is up, on every tenth tick. */
+  sample(tick: number, links: () => readonly LinkRoundTrip[]): Readonly<Record<string, number>> | undefined {
     if (tick % EVERY_TICKS !== 0) return undefined;
-    const all = locals();
+    const all = links();
     const newest = all.flatMap(({ name, rttMs }) => (rttMs === null ? [] : [[name, rttMs] as const]));
     for (const [name, rttMs] of newest) {
-      const kept = this.#byLocal.get(name) ?? [];
+      const kept = this.#byName.get(name) ?? [];
       kept.push(rttMs);
       if (kept.length > KEPT) kept.shift();
-      this.#byLocal.set(name, kept);
+      this.#byName.set(name, kept);
     }
-    for (const name of this.#byLocal.keys()) if (!all.some((local) => local.name === name)) this.#byLocal.delete(name);
+    for (const name of this.#byName.keys()) if (!all.some((link) => link.name === name)) this.#byName.delete(name);
     return newest.length === 0 ? undefined : Object.fromEntries(newest);
   }
 }

@@ -81,6 +81,20 @@ const server = {
   published,
 };
 
+/** A time without a link. */
+const Outage = z
+  .object({
+    from: time('when the link was lost, or could not be made'),
+    until: time('when there was one again')
+      .nullable()
+      .describe('when there was one again, milliseconds since 1970; null while there is none'),
+    code: z.string(),
+    reason: z.string().describe('why it was lost, or could not be made'),
+    attempts: z.int().describe('that failed meanwhile'),
+  })
+  .meta({ id: 'Outage' });
+export type Outage = z.output<typeof Outage>;
+
 /** The way to the server, as the side that dialed it sees it. */
 const UplinkStatus = z.object({
   name: z.string(),
@@ -89,6 +103,7 @@ const UplinkStatus = z.object({
   since: time('when the present session began').nullable(),
   rttMs: z.number().nullable(),
   reconnects: z.int(),
+  outages: z.array(Outage).readonly().describe('the newest 20, newest first, since this process began'),
   lastError: z.string().nullable().describe('why the link is down, or why it was last lost; null where it never was'),
   tunnels,
 });

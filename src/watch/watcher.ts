@@ -11,7 +11,7 @@ import { Feed } from './feed.ts';
 import { Figures } from './figures.ts';
 import { Counters } from './counters.ts';
 import { Recorder } from './recorder.ts';
-import { RoundTrips } from './round-trips.ts';
+import { type LinkRoundTrip, RoundTrips } from './round-trips.ts';
 import type { LocalStatus, RoleStatus } from './status.ts';
 import { encodeEvent, Subscribers } from './subscribers.ts';
 import { Traffic, type TrafficSeries } from './traffic.ts';
@@ -114,9 +114,15 @@ export class Watcher implements Disposable {
     return this.#options.locals();
   }
 
-  /** Round trips of the last 15 minutes in milliseconds, oldest first. */
-  roundTrips(local: string): readonly number[] {
-    return this.#roundTrips.of(local);
+  /** Round trips of the last 15 minutes in milliseconds, oldest first, by the name of a link. */
+  roundTrips(name: string): readonly number[] {
+    return this.#roundTrips.of(name);
+  }
+
+  /** A server has one to each local, who dials the server has one. */
+  #links(): readonly LinkRoundTrip[] {
+    const role = this.role();
+    return role.role === 'server' ? this.locals() : [role];
   }
 
   traffic(): TrafficSeries {
@@ -177,11 +183,10 @@ export class Watcher implements Disposable {
   }
 
   *#beginning(): Generator<string> {
-    const locals = this.locals();
     yield encodeEvent('snapshot', {
       role: this.role(),
-      locals,
-      roundTrips: Object.fromEntries(locals.map(({ name }) => [name, this.roundTrips(name)])),
+      locals: this.locals(),
+      roundTrips: Object.fromEntries(this.#links().map(({ name }) => [name, this.roundTrips(name)])),
       traffic: this.traffic(),
       failures: this.failures(),
       ended: this.ended(Number.MAX_SAFE_INTEGER, RECENT),
@@ -212,7 +217,7 @@ export class Watcher implements Disposable {
     this.#ticks += 1;
     const { up, down } = this.#collect(nowMs);
     this.#tellLasting();
-    const roundTrips = this.#roundTrips.sample(this.#ticks, this.#options.locals);
+    const roundTrips = this.#roundTrips.sample(this.#ticks, () => this.#links());
     if (this.#ticks % WRITE_EVERY_TICKS === 0) this.#write();
     if (this.#subscribers.size === 0) return;
     const change = this.#feed.change(nowMs, Math.round(up / seconds), Math.round(down / seconds), this.running);

@@ -6,19 +6,11 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import { type Context, Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { z } from 'zod';
+import type { WebAccess } from '../credentials/web-access.ts';
 import { isOwnHost, isOwnPage } from './origin.ts';
 import type { Env } from './operation.ts';
 import type { Page } from './pages.ts';
 import type { Sessions } from './sessions.ts';
-
-/** What became of a login: too many at a time are turned away unheard. */
-export type LoginOutcome = 'right' | 'wrong' | 'busy';
-
-export interface WebAccess {
-  login(password: string, from: string): Promise<LoginOutcome>;
-  /** Whether this is the token that was made for /metrics. */
-  isMetricsToken(token: string): boolean;
-}
 
 /** A file that is made for whoever asks, and has nothing in it that not everybody may know. */
 export interface PublicFile {
@@ -30,7 +22,7 @@ export interface PublicFile {
 export interface WebAppOptions {
   readonly api: Hono<Env>;
   readonly pages: ReadonlyMap<string, Page>;
-  readonly pac: PublicFile;
+  readonly pac: PublicFile | undefined;
   readonly access: WebAccess;
   readonly sessions: Sessions;
   /** Names, besides addresses and `localhost`, that this server is asked for with; lower case. */
@@ -130,7 +122,8 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
       'Send the token that `depot web token` prints: Authorization: Bearer TOKEN.',
     );
   });
-  app.get(pac.path, (context) => context.body(pac.text(context.req.header('host')), 200, pac.headers));
+  if (pac !== undefined)
+    app.get(pac.path, (context) => context.body(pac.text(context.req.header('host')), 200, pac.headers));
   for (const [route, page] of pages) app.get(route, (context) => serve(context, page));
   app.route('/', api);
   return app;

@@ -4,28 +4,28 @@ import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import type { CertificateFiles } from '../credentials/certificate-files.ts';
+import type { WebAccess } from '../credentials/web-access.ts';
 import { DepotError, errnoOf } from '../errors.ts';
-import { type Administration, createApi, type Observable } from './admin-api.ts';
+import { createApi, type Watched } from './admin-api.ts';
 import { loadPages } from './pages.ts';
 import { Sessions } from './sessions.ts';
-import { createWebApp, type PublicFile, setSecurityHeaders, type WebAccess } from './web-app.ts';
+import { createWebApp, type PublicFile, setSecurityHeaders } from './web-app.ts';
 
-export interface WebServerOptions {
-  readonly observable: Observable;
-  readonly administration: Administration;
+export interface WebServerOptions extends Watched {
   readonly access: WebAccess;
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
-  /** PEM; undefined for plain HTTP. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Followed when it changes; undefined for plain HTTP. */
+  readonly certificate: CertificateFiles | undefined;
   /** Names that it is asked for with, besides addresses and `localhost`. */
   readonly names: readonly string[];
   /** After so long without use a session is over, in milliseconds. */
   readonly idleMs: number;
   /** Where the built dashboard is. */
   readonly directory: string;
-  readonly pac: PublicFile;
+  readonly pac: PublicFile | undefined;
   /** How many connections there may be at a time. */
   readonly connectionsMax: number;
   readonly onWrongPassword: (from: string) => void;
@@ -48,12 +48,19 @@ export class WebServer {
   }
 
   /** Rejects with `address-in-use` or `invalid-config`. */
-  static async listen({ tls, host, port, names, connectionsMax, ...options }: WebServerOptions): Promise<WebServer> {
-    const server = tls === undefined ? http.createServer(LIMITS) : secureServer(tls);
+  static async listen({
+    certificate,
+    host,
+    port,
+    names,
+    connectionsMax,
+    ...options
+  }: WebServerOptions): Promise<WebServer> {
+    const server = certificate === undefined ? http.createServer(LIMITS) : secureServer(certificate);
     server.maxConnections = connectionsMax;
     await bind(server, host, port);
     const sessions = new Sessions(options.idleMs);
-    const secure = tls !== undefined;
+    const secure = certificate !== undefined;
     const actualPort = (server.address() as AddressInfo).port;
     const app = createWebApp({
       api: createApi(options),
@@ -89,14 +96,16 @@ export class WebServer {
   }
 }
 
-const secureServer = (tls: { readonly cert: string; readonly key: string }): http.Server => {
-  try {
-    return https.createServer({ ...LIMITS, ...tls, minVersion: 'TLSv1.2' });
-  } catch (error) {
-    throw new DepotError('invalid-config', `The certificate and the key do not fit together: ${String(error)}.`, {
-      cause: error,
-    });
-  }
+/** Whoever is connected keeps the certificate that it was shown. */
+const secureServer = (files: CertificateFiles): http.Server => {
+  const contextOf = ({ certificate, privateKey }: CertificateFiles['pair']): https.ServerOptions => ({
+    cert: certificate,
+    key: privateKey,
+    minVersion: 'TLSv1.2',
+  });
+  const server = https.createServer({ ...LIMITS, ...contextOf(files.pair) });
+  files.onChange((pair) => server.setSecureContext(contextOf(pair)));
+  return server;
 };
 
 const bind = (server: http.Server, host: string, port: number): Promise<void> =>
@@ -107,7 +116,7 @@ const bind = (server: http.Server, host: string, port: number): Promise<void> =>
         errno === 'EADDRINUSE'
           ? new DepotError(
               'address-in-use',
-              `Another program listens on the web port ${port} on ${host}. Stop it, choose another port with --web-port, or do without the dashboard with --web-disabled.`,
+              `Another program listens on the web port ${port} on ${host}. Stop it, choose another port with --web-port, or do without the page (on a server with --web-disabled).`,
               { cause },
             )
           : new DepotError(

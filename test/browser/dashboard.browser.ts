@@ -1,35 +1,16 @@
 // The dashboard in a real browser, beside real streams.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { DepotLocal } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
-import { complaintsOf, launch, openDashboard } from '../support/chromium.ts';
+import { complaintsOf, launch, LOOKS, openPage, tooWide, violationsOf } from '../support/chromium.ts';
 import { Depot } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
 import { handshake, type Wire } from '../support/socks-client.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-/** Runs in the page. */
-const TOO_WIDE = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
 const HOSTILE = '<img/src=x/onerror=document.title=1>';
-
-interface AxeResult {
-  readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[];
-}
-
-/** WCAG A and AA, judged by others. */
-const violationsOf = async (page: Page): Promise<string[]> => {
-  // Not by a script element: the page's own policy lets nobody in.
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() =>
-    (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run(),
-  );
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-};
 
 describe('the dashboard', { concurrency: false }, () => {
   let browser: Browser;
@@ -47,7 +28,7 @@ describe('the dashboard', { concurrency: false }, () => {
       const timer = setInterval(() => socket.write(Buffer.alloc(20_000)), 50);
       socket.once('close', () => clearInterval(timer)).resume();
     });
-    page = await openDashboard(browser, depot);
+    page = await openPage(browser, depot.server);
     complaints = complaintsOf(page);
   });
   after(async () => {
@@ -71,7 +52,7 @@ describe('the dashboard', { concurrency: false }, () => {
     const context = await browser.newContext();
     const stranger = await context.newPage();
     await stranger.goto(depot.server.web?.url ?? '');
-    await stranger.getByLabel('Password of the dashboard').fill('guess');
+    await stranger.getByLabel('Password of this page').fill('guess');
     await stranger.getByRole('button', { name: 'Log in' }).click();
     await stranger.getByText('That is not the password.').waitFor();
     assert.deepEqual(await violationsOf(stranger), []);
@@ -198,34 +179,28 @@ describe('the dashboard', { concurrency: false }, () => {
     await page.getByText('No streams run now.').waitFor();
   });
 
-  for (const colorScheme of ['light', 'dark'] as const) {
-    for (const [device, viewport] of [
-      ['desktop', { width: 1280, height: 900 }],
-      ['phone', { width: 360, height: 740 }],
-    ] as const) {
-      it(`is accessible and fits, ${colorScheme}, on a ${device}`, async () => {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize(viewport);
-        const wire = await open('home.depot');
-        for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Check', 'Set-up']) {
-          await show(name);
-          await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
-          assert.deepEqual(await violationsOf(page), [], name);
-          const wide = await page.evaluate<number>(TOO_WIDE);
-          assert.equal(wide, 0, `${name} scrolls sideways`);
-        }
-        await show('Streams');
-        const box = await page.getByRole('button', { name: 'End stream to' }).first().boundingBox();
-        assert.ok(box !== null && box.x + box.width <= viewport.width, 'the button that ends a stream is out of sight');
-        wire[Symbol.dispose]();
-      });
-    }
+  for (const { colorScheme, device, viewport } of LOOKS) {
+    it(`is accessible and fits, ${colorScheme}, on a ${device}`, async () => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize(viewport);
+      const wire = await open('home.depot');
+      for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Check', 'Set-up']) {
+        await show(name);
+        await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
+        assert.deepEqual(await violationsOf(page), [], name);
+        assert.equal(await tooWide(page), 0, `${name} scrolls sideways`);
+      }
+      await show('Streams');
+      const box = await page.getByRole('button', { name: 'End stream to' }).first().boundingBox();
+      assert.ok(box !== null && box.x + box.width <= viewport.width, 'the button that ends a stream is out of sight');
+      wire[Symbol.dispose]();
+    });
   }
 
   it('logs out, and shows nothing more', async () => {
     await page.setViewportSize({ width: 1280, height: 900 });
     await page.getByRole('button', { name: 'Log out' }).click();
-    await page.getByLabel('Password of the dashboard').waitFor();
+    await page.getByLabel('Password of this page').waitFor();
     const status = await page.evaluate(async () => (await fetch('/api/v1/overview')).status);
     assert.equal(status, 401);
   });

@@ -3,8 +3,8 @@ import { argon2Sync, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { Access } from '../../src/server/access.ts';
-import { Penalties } from '../../src/server/penalties.ts';
-import { hashPassword } from '../../src/server/passwords.ts';
+import { Penalties } from '../../src/credentials/penalties.ts';
+import { hashPassword } from '../../src/credentials/passwords.ts';
 import { Store } from '../../src/store/store.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 

@@ -41,6 +41,7 @@ const roleOf = (reconnects: number): RoleStatus => ({
   since: 0,
   rttMs: 3,
   reconnects,
+  outages: [],
   lastError: null,
   tunnels: { idle: 4, busy: 0 },
   rules: [],

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createServer, DepotError, type ServerOptions } from '../../src/index.ts';
+import { createLocal, createServer, DepotError, type DepotServer, type ServerOptions } from '../../src/index.ts';
 import { isOwnHost, isOwnPage } from '../../src/watch/origin.ts';
 import { Sessions } from '../../src/watch/sessions.ts';
 import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
@@ -12,42 +12,164 @@ import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { run } from '../support/programs.ts';
 
-describe('the web port', () => {
-  let depot: Depot;
-  let port: number;
-  let password: string;
-  before(async () => {
-    depot = await Depot.server();
-    port = Number(new URL(depot.server.web?.url ?? '').port);
-    password = depot.server.web?.password ?? '';
-  });
-  after(() => depot[Symbol.asyncDispose]());
+/** Every role has the same door, with what it shows behind it. */
+const PLACES: Readonly<Record<string, () => Promise<readonly [Depot, Pick<DepotServer, 'web' | 'watcher'>]>>> = {
+  'a server': async () => {
+    const depot = await Depot.server();
+    return [depot, depot.server];
+  },
+  'a local': async () => {
+    const depot = await Depot.pair({ webDisabled: true }, { webPort: 0 });
+    return [depot, depot.local];
+  },
+  'a client': async () => {
+    const depot = await Depot.server({ webDisabled: true });
+    return [depot, await depot.addClient(depot.login.user, { webPort: 0 })];
+  },
+};
 
-  const get = (route: string, request: ApiRequest = {}): Promise<ApiAnswer> =>
-    ask({ host: LOOPBACK, port }, route, request);
-  const login = async (given = password, headers = {}): Promise<ApiAnswer> =>
-    get('/api/v1/session', {
-      method: 'POST',
-      body: { password: given },
-      headers: { 'content-length': String(Buffer.byteLength(JSON.stringify({ password: given }))), ...headers },
+for (const [role, start] of Object.entries(PLACES)) {
+  describe(`the web port of ${role}`, () => {
+    let depot: Depot;
+    let watcher: DepotServer['watcher'];
+    let port: number;
+    let password: string;
+    before(async () => {
+      const [started, { web, watcher: watching }] = await start();
+      depot = started;
+      watcher = watching;
+      port = Number(new URL(web?.url ?? '').port);
+      password = web?.password ?? '';
     });
-  const cookieOf = ({ headers }: ApiAnswer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+    after(() => depot[Symbol.asyncDispose]());
 
-  it('shows a stranger the login page and nothing else', async () => {
-    const page = await get('/');
-    assert.equal(page.status, 200);
-    assert.match(page.headers['content-type'] ?? '', /^text\/html/);
-    for (const route of ['/api/v1/status', '/api/v1/events', '/api/v1/openapi.json', '/metrics', '/api/v1/nothing'])
-      assert.equal((await get(route)).status, 401, route);
-    assert.equal((await get('/api/v1/users', { method: 'POST', body: { name: 'eve' } })).status, 401);
-    assert.deepEqual([(await get('/healthz')).text, (await get('/readyz')).text], ['ok\n', 'ready\n']);
+    const get = (route: string, request: ApiRequest = {}): Promise<ApiAnswer> =>
+      ask({ host: LOOPBACK, port }, route, request);
+    const login = async (given = password, headers = {}): Promise<ApiAnswer> =>
+      get('/api/v1/session', {
+        method: 'POST',
+        body: { password: given },
+        headers: { 'content-length': String(Buffer.byteLength(JSON.stringify({ password: given }))), ...headers },
+      });
+    const cookieOf = ({ headers }: ApiAnswer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+
+    it('shows a stranger the login page and nothing else', async () => {
+      const page = await get('/');
+      assert.equal(page.status, 200);
+      assert.match(page.headers['content-type'] ?? '', /^text\/html/);
+      for (const route of ['/api/v1/status', '/api/v1/events', '/api/v1/openapi.json', '/metrics', '/api/v1/nothing'])
+        assert.equal((await get(route)).status, 401, route);
+      assert.equal((await get('/api/v1/users', { method: 'POST', body: { name: 'eve' } })).status, 401);
+      assert.deepEqual([(await get('/healthz')).text, (await get('/readyz')).text], ['ok\n', 'ready\n']);
+    });
+
+    it('lets in whoever has the password, by a cookie that no script and no other page can use', async () => {
+      const answer = await login();
+      assert.equal(answer.status, 204);
+      assert.match(
+        answer.headers['set-cookie']?.[0] ?? '',
+        /^depot-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
+      );
+      const cookie = cookieOf(answer);
+      assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 200);
+      assert.equal((await get('/metrics', { headers: { cookie } })).status, 200);
+      await get('/api/v1/session', { method: 'DELETE', headers: { cookie } });
+      assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
+    });
+
+    it('ends what a session sees when the session ends', async () => {
+      const cookie = cookieOf(await login());
+      using events = await Events.open({ host: LOOPBACK, port }, { headers: { cookie } });
+      await events.until('ready');
+      const made = await get('/api/v1/web/password', { method: 'PUT', body: {}, headers: { cookie } });
+      ({ password } = made.json as { password: string });
+      while ((await events.next()) !== undefined);
+      assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
+    });
+
+    it('slows down whoever guesses, and hears one guess of an address at a time', async () => {
+      const both = await Promise.all([login('wrong'), login('wrong')]);
+      assert.deepEqual(
+        both.map(({ status }) => status).sort((a, b) => a - b),
+        [401, 429],
+      );
+      assert.equal((await login()).status, 204);
+      assert.ok(watcher.failures().some(({ where, code }) => where === 'web' && code === 'not-allowed'));
+    });
+
+    it('refuses logins that are none', async () => {
+      for (const body of ['', '{', '{}', JSON.stringify({ password: 1 })])
+        assert.equal(
+          (await get('/api/v1/session', { method: 'POST', body, headers: { 'content-length': String(body.length) } }))
+            .status,
+          400,
+          body,
+        );
+      assert.equal((await login('x'.repeat(5000))).status, 400);
+    });
+
+    it('has the headers on everything', async () => {
+      for (const route of ['/', '/nothing', '/api/v1/status', '/healthz']) {
+        const { headers } = await get(route);
+        const policy = String(headers['content-security-policy']);
+        assert.match(policy, /default-src 'none'/);
+        assert.match(policy, /frame-ancestors 'none'/);
+        assert.doesNotMatch(policy, /unsafe/);
+        assert.equal(headers['x-content-type-options'], 'nosniff');
+        assert.equal(headers['access-control-allow-origin'], undefined);
+      }
+    });
+
+    it('answers no name that leads here by accident or on purpose', async () => {
+      assert.equal((await get('/', { headers: { host: `evil.example:${port}` } })).status, 421);
+      assert.equal((await get('/healthz', { headers: { host: 'evil.example' } })).status, 421);
+      assert.equal((await get('/', { headers: { host: `localhost:${port}` } })).status, 200);
+    });
+
+    it('does nothing for another page, cookie or not', async () => {
+      const cookie = cookieOf(await login());
+      const own = `http://${LOOPBACK}:${port}`;
+      for (const headers of [
+        { origin: 'http://evil.example' },
+        { origin: 'null' },
+        { origin: `http://${LOOPBACK}:${port + 1}` },
+        { 'sec-fetch-site': 'cross-site' },
+        { 'sec-fetch-site': 'same-site', origin: own },
+      ]) {
+        for (const method of ['GET', 'DELETE']) {
+          const { status } = await get('/api/v1/status', { method, headers: { cookie, ...headers } });
+          assert.equal(status, 403, `${method} ${JSON.stringify(headers)}`);
+        }
+        assert.equal((await login(password, headers)).status, 403);
+      }
+      assert.equal(
+        (await get('/api/v1/status', { headers: { cookie, origin: own, 'sec-fetch-site': 'same-origin' } })).status,
+        200,
+      );
+    });
+
+    it('gives the metrics to whoever has the token, and only those', async () => {
+      const bearer = (token: string): ApiRequest => ({ headers: { authorization: `Bearer ${token}` } });
+      assert.equal((await get('/metrics', bearer('x'))).status, 401);
+      const cookie = cookieOf(await login());
+      const make = (): Promise<ApiAnswer> => get('/api/v1/web/metrics-token', { method: 'POST', headers: { cookie } });
+      const { token } = (await make()).json as { token: string };
+      assert.equal((await get('/metrics', bearer(token))).status, 200);
+      assert.equal((await get('/api/v1/status', bearer(token))).status, 401);
+      await make();
+      assert.equal((await get('/metrics', bearer(token))).status, 401);
+    });
   });
+}
 
+describe('the PAC file at the web port of a server', () => {
   it('gives the PAC file to every browser, but to none by a foreign name', async () => {
-    const answer = await get('/proxy.pac');
+    await using depot = await Depot.server();
+    const where = { host: LOOPBACK, port: Number(new URL(depot.server.web?.url ?? '').port) };
+    const answer = await ask(where, '/proxy.pac');
     assert.equal(answer.headers['content-type'], 'application/x-ns-proxy-autoconfig');
     assert.equal(evaluatePac(answer.text)('nas.depot'), `PROXY ${LOOPBACK}:${depot.socksPort}`);
-    assert.equal((await get('/proxy.pac', { headers: { host: 'evil.example' } })).status, 421);
+    assert.equal((await ask(where, '/proxy.pac', { headers: { host: 'evil.example' } })).status, 421);
   });
 
   it('names the entry in the PAC file as the browser reaches it', async () => {
@@ -61,98 +183,12 @@ describe('the web port', () => {
     assert.equal(await entry({ host: '0.0.0.0' }, '192.0.2.7:8888'), 'PROXY 192.0.2.7');
     assert.notEqual(await entry({ host: '0.0.0.0' }, 'localhost:8888'), 'PROXY localhost');
   });
-
-  it('lets in whoever has the password, by a cookie that no script and no other page can use', async () => {
-    const answer = await login();
-    assert.equal(answer.status, 204);
-    assert.match(answer.headers['set-cookie']?.[0] ?? '', /^depot-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
-    const cookie = cookieOf(answer);
-    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 200);
-    assert.equal((await get('/metrics', { headers: { cookie } })).status, 200);
-    await get('/api/v1/session', { method: 'DELETE', headers: { cookie } });
-    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
-  });
-
-  it('ends what a session sees when the session ends', async () => {
-    const cookie = cookieOf(await login());
-    using events = await Events.open({ host: LOOPBACK, port }, { headers: { cookie } });
-    await events.until('ready');
-    ({ password } = await depot.server.administration.setWebPassword());
-    while ((await events.next()) !== undefined);
-    assert.equal((await get('/api/v1/status', { headers: { cookie } })).status, 401);
-  });
-
-  it('slows down whoever guesses, and hears one guess of an address at a time', async () => {
-    const both = await Promise.all([login('wrong'), login('wrong')]);
-    assert.deepEqual(
-      both.map(({ status }) => status).sort((a, b) => a - b),
-      [401, 429],
-    );
-    assert.equal((await login()).status, 204);
-    assert.ok(depot.server.watcher.failures().some(({ where, code }) => where === 'web' && code === 'not-allowed'));
-  });
-
-  it('refuses logins that are none', async () => {
-    for (const body of ['', '{', '{}', JSON.stringify({ password: 1 })])
-      assert.equal(
-        (await get('/api/v1/session', { method: 'POST', body, headers: { 'content-length': String(body.length) } }))
-          .status,
-        400,
-        body,
-      );
-    assert.equal((await login('x'.repeat(5000))).status, 400);
-  });
-
-  it('has the headers on everything', async () => {
-    for (const route of ['/', '/nothing', '/api/v1/status', '/healthz']) {
-      const { headers } = await get(route);
-      const policy = String(headers['content-security-policy']);
-      assert.match(policy, /default-src 'none'/);
-      assert.match(policy, /frame-ancestors 'none'/);
-      assert.doesNotMatch(policy, /unsafe/);
-      assert.equal(headers['x-content-type-options'], 'nosniff');
-      assert.equal(headers['access-control-allow-origin'], undefined);
-    }
-  });
-
-  it('answers no name that leads here by accident or on purpose', async () => {
-    assert.equal((await get('/', { headers: { host: `evil.example:${port}` } })).status, 421);
-    assert.equal((await get('/healthz', { headers: { host: 'evil.example' } })).status, 421);
-    assert.equal((await get('/', { headers: { host: `localhost:${port}` } })).status, 200);
-  });
-
-  it('does nothing for another page, cookie or not', async () => {
-    const cookie = cookieOf(await login());
-    const own = `http://${LOOPBACK}:${port}`;
-    for (const headers of [
-      { origin: 'http://evil.example' },
-      { origin: 'null' },
-      { origin: `http://${LOOPBACK}:${port + 1}` },
-      { 'sec-fetch-site': 'cross-site' },
-      { 'sec-fetch-site': 'same-site', origin: own },
-    ]) {
-      for (const method of ['GET', 'DELETE']) {
-        const { status } = await get('/api/v1/status', { method, headers: { cookie, ...headers } });
-        assert.equal(status, 403, `${method} ${JSON.stringify(headers)}`);
-      }
-      assert.equal((await login(password, headers)).status, 403);
-    }
-    assert.equal(
-      (await get('/api/v1/status', { headers: { cookie, origin: own, 'sec-fetch-site': 'same-origin' } })).status,
-      200,
-    );
-  });
-
-  it('gives the metrics to whoever has the token, and only those', async () => {
-    const bearer = (token: string): ApiRequest => ({ headers: { authorization: `Bearer ${token}` } });
-    assert.equal((await get('/metrics', bearer('x'))).status, 401);
-    const { token } = await depot.server.administration.makeMetricsToken();
-    assert.equal((await get('/metrics', bearer(token))).status, 200);
-    assert.equal((await get('/api/v1/status', bearer(token))).status, 401);
-    await depot.server.administration.makeMetricsToken();
-    assert.equal((await get('/metrics', bearer(token))).status, 401);
-  });
 });
+
+interface Files {
+  readonly tlsCertificate: string;
+  readonly tlsKey: string;
+}
 
 describe('the dashboard elsewhere than on loopback', () => {
   const start = (home: string, settings: object): ReturnType<typeof createServer> =>
@@ -169,46 +205,61 @@ describe('the dashboard elsewhere than on loopback', () => {
     assert.match(server.web?.url ?? '', /^http:/);
   });
 
-  it('speaks TLS with the certificate it is given, and marks the cookie', async () => {
-    using home = tempDir();
-    const files = { tlsCertificate: path.join(home.path, 'cert.pem'), tlsKey: path.join(home.path, 'tls.pem') };
+  /** A new certificate and its key in these files. */
+  const makeCertificate = ({ tlsCertificate, tlsKey }: Files): void => {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', tlsKey];
     const subject = ['-subj', '/CN=depot.test', '-addext', 'subjectAltName=DNS:depot.test'];
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-keyout',
-        files.tlsKey,
-        '-out',
-        files.tlsCertificate,
-        ...subject,
-      ],
-      { stdio: 'ignore' },
-    );
-    await using server = await start(path.join(home.path, 'server'), { ...files, advertise: 'depot.test' });
-    const { url, password } = server.web ?? {};
-    const { hostname, port } = new URL(url ?? '');
-    assert.equal(hostname, 'depot.test');
-    const { stdout, code } = await run('curl', [
+    execFileSync('openssl', ['req', '-x509', ...key, '-out', tlsCertificate, ...subject], { stdio: 'ignore' });
+  };
+
+  const filesIn = (directory: string): Files => ({
+    tlsCertificate: path.join(directory, 'cert.pem'),
+    tlsKey: path.join(directory, 'tls.pem'),
+  });
+
+  /** What curl, which trusts `certificate` only, is answered to a login at depot.test. */
+  const logInWith = (certificate: string, port: string, password: string): ReturnType<typeof run> =>
+    run('curl', [
       '-sS',
       '-i',
       '--cacert',
-      files.tlsCertificate,
+      certificate,
       '--resolve',
       `depot.test:${port}:${LOOPBACK}`,
       '--json',
       JSON.stringify({ password }),
-      `${url}api/v1/session`,
+      `https://depot.test:${port}/api/v1/session`,
     ]);
+
+  const SECURE = /^set-cookie: __Host-depot-\d+=[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Secure\r$/im;
+
+  it('speaks TLS with the certificate it is given, marks the cookie, and follows when the files change', async () => {
+    using home = tempDir();
+    const files = filesIn(home.path);
+    makeCertificate(files);
+    await using server = await start(path.join(home.path, 'server'), { ...files, advertise: 'depot.test' });
+    const { url, password = '' } = server.web ?? {};
+    const { hostname, port } = new URL(url ?? '');
+    assert.equal(hostname, 'depot.test');
+    const { stdout, code } = await logInWith(files.tlsCertificate, port, password);
     assert.equal(code, 0);
-    assert.match(stdout, /^set-cookie: __Host-depot-\d+=[\w-]+; Path=\/; HttpOnly; SameSite=Strict; Secure\r$/im);
+    assert.match(stdout, SECURE);
     assert.match(stdout, /^strict-transport-security:/im);
+    makeCertificate(files);
+    // It takes a moment to be noticed; curl trusts the new one only.
+    while ((await logInWith(files.tlsCertificate, port, password)).code !== 0);
+  });
+
+  it('holds a local to the same', async () => {
+    using home = tempDir();
+    const files = filesIn(home.path);
+    await using depot = await Depot.server({ webDisabled: true });
+    const settings = { home: path.join(home.path, 'local'), link: depot.firstLink, webPort: 0, webHost: '0.0.0.0' };
+    await assert.rejects(createLocal(settings), /would send its password in the clear/);
+    makeCertificate(files);
+    await using local = await createLocal({ ...settings, ...files, webNames: ['depot.test'] });
+    const { url, password = '' } = local.web ?? {};
+    assert.match((await logInWith(files.tlsCertificate, new URL(url ?? '').port, password)).stdout, SECURE);
   });
 
   it('can be done without', async () => {

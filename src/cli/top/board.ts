@@ -4,7 +4,7 @@
 import { formatAddress } from '../../socks/address.ts';
 import type { Change } from '../../watch/feed.ts';
 import type { LocalStatus, RoleStatus, StreamStatus } from '../../watch/status.ts';
-import { duration, size, table } from '../output.ts';
+import { describeOutage, duration, size, table } from '../output.ts';
 
 export interface Row extends StreamStatus {
   /** Bytes per second, both directions together. */
@@ -160,12 +160,16 @@ const listed = (board: Board, view: View, { name, text }: Key): Pressed => {
   return text === 'x' && selected !== undefined ? { view: { ...view, mode: 'confirm', selected } } : { view };
 };
 
+const OUTAGES_SHOWN = 3;
+
 const heading = ({ role, up, down, streams }: Board, nowMs: number): string[] => {
   if (role === undefined) return ['connecting'];
   const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}${role.draining ? ', DRAINING' : ''}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
   if (role.role === 'server') return [first];
-  const link = `${role.connected ? 'connected' : 'NOT connected'} to ${role.server} as ${role.name}, reconnects ${role.reconnects}${role.lastError === null ? '' : `, last: ${role.lastError}`}`;
-  return [first, link, ...(role.role === 'local' ? [`rules ${role.rules.join('  ')}`] : [])];
+  const rtt = role.rttMs === null ? '' : `, RTT ${role.rttMs.toFixed(1)} ms`;
+  const link = `${role.connected ? 'connected' : 'NOT connected'} to ${role.server} as ${role.name}${rtt}, reconnects ${role.reconnects}`;
+  const outages = role.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, nowMs)}`);
+  return [first, link, ...outages, ...(role.role === 'local' ? [`rules ${role.rules.join('  ')}`] : [])];
 };
 
 const localLines = ({ locals }: Board, nowMs: number): string[] =>

@@ -3,6 +3,7 @@
 
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
+import { DepotError } from '../errors.ts';
 
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane; about 50 ms. */
 const MEMORY_KIB = 19 * 1024;
@@ -12,6 +13,19 @@ const SALT_BYTES = 16;
 
 /** 128 bits: enough for a password that a machine keeps. */
 const GENERATED_BYTES = 16;
+
+/** RFC 1929 has one byte for its length. */
+const MAX_PASSWORD_BYTES = 255;
+
+/** Throws `invalid-argument`. */
+export const requirePassword = (password: string): void => {
+  if (password === '' || Buffer.byteLength(password) > MAX_PASSWORD_BYTES) {
+    throw new DepotError(
+      'invalid-argument',
+      `A password has 1 to ${MAX_PASSWORD_BYTES} bytes; SOCKS5 has room for no more.`,
+    );
+  }
+};
 
 const derive = promisify(argon2);
 

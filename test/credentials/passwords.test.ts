@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { generatePassword, hashPassword, NOBODYS_HASH, verifyPassword } from '../../src/server/passwords.ts';
+import { generatePassword, hashPassword, NOBODYS_HASH, verifyPassword } from '../../src/credentials/passwords.ts';
 
 describe('passwords', () => {
   it('are right for the hash that was made of them, and for no other', async () => {

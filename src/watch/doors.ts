@@ -1,0 +1,43 @@
+// The two doors to what is shown of a role: the admin socket in its home and, where it has one, the web page. Their web
+// framework is loaded only when they open: clients and locals do not wait for it.
+
+import type { Watched } from './admin-api.ts';
+import type { AdminSocket } from './admin-socket.ts';
+import type { Web, WebOptions } from './web.ts';
+
+export class Doors {
+  #admin: AdminSocket | undefined;
+  #web: Web | undefined;
+
+  /** Rejects with `conflict` or `unusable-home`. */
+  async openSocket(file: string, watched: Watched): Promise<void> {
+    const { AdminSocket } = await import('./admin-socket.ts');
+    this.#admin = await AdminSocket.listen(file, watched);
+  }
+
+  /** Rejects with `address-in-use` or `invalid-config`. */
+  async openWeb(options: WebOptions): Promise<void> {
+    const { startWeb } = await import('./web.ts');
+    this.#web = await startWeb(options);
+  }
+
+  /** The page, and its password where this start made it; undefined where there is none. */
+  get web(): Pick<Web, 'url' | 'password'> | undefined {
+    return this.#web;
+  }
+
+  /** The port of the page; null where there is none. */
+  get webPort(): number | null {
+    return this.#web?.server.port ?? null;
+  }
+
+  /** Everybody has to log in again. */
+  endSessions(): void {
+    this.#web?.server.endSessions();
+  }
+
+  close(): void {
+    this.#web?.server.close();
+    this.#admin?.close();
+  }
+}
