@@ -17,10 +17,13 @@ import { Descriptors } from '../net/descriptors.ts';
 import { resolveHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Incidents } from '../net/incidents.ts';
+import { generatePrivateKey } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
+import { ownCertificate } from '../net/own-certificate.ts';
 import { drain, within } from '../net/draining.ts';
 import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
+import { ClientTls } from '../net/tls.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
@@ -72,6 +75,7 @@ export class DepotClient implements AsyncDisposable {
     this.#log = logOf(log, config.logLevel);
     this.#pacRules = new PacRules(config.pacHosts, this.#log);
     this.#descriptors = new Descriptors(this.#log);
+    const budget = new WindowBudget(config.windowBudgetBytes);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#uplink = new Uplink({
       role: 'client',
@@ -83,7 +87,7 @@ export class DepotClient implements AsyncDisposable {
       share: this.#share,
       windows: {
         maxBytes: config.windowMaxBytes,
-        budget: new WindowBudget(config.windowBudgetBytes),
+        budget,
         datagramBytes: config.udpQueueBytes,
       },
       log: this.#log,
@@ -127,6 +131,7 @@ export class DepotClient implements AsyncDisposable {
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
+      tls: { acceptor: ownTls(home), pool: budget.pool },
       pacRules: () => this.#pacRules.all,
       onTurnedAway: this.#incidents.at('client'),
     });
@@ -267,6 +272,12 @@ export class DepotClient implements AsyncDisposable {
     return this.stop();
   }
 }
+
+/** For programs that speak TLS with a proxy; who trusts the certificate in the home trusts this client alone. */
+const ownTls = (home: Home): ClientTls =>
+  new ClientTls(
+    ownCertificate({ ...home.certificate, privateKey: home.privateKey(generatePrivateKey), host: 'localhost' }),
+  );
 
 /** The port asks for no password, so whoever reaches it is the user. */
 const requireLoopback = (host: string): void => {

@@ -121,6 +121,15 @@ export class Home {
     return key;
   }
 
+  /** The certificate of that key, where there is one, and how to keep another. */
+  get certificate(): { readonly kept: string | undefined; readonly keep: (certificate: string) => void } {
+    const file = this.certificateFile;
+    return {
+      kept: existsSync(file) ? readFileSync(file, 'utf8') : undefined,
+      keep: (certificate) => this.write(file, certificate),
+    };
+  }
+
   /** Writes a private file whole or not at all. */
   write(file: string, text: string): void {
     const draft = `${file}.new`;

@@ -26,8 +26,8 @@ export interface EntryOptions {
   readonly strangersPerAddressMax: number;
   /** From being accepted to the request, in milliseconds. */
   readonly handshakeMs: number;
-  /** How TLS is spoken, and where decrypted bytes wait; left out where the wire is this machine's own. */
-  readonly tls?: { readonly acceptor: ClientTls; readonly pool: BufferPool };
+  /** How TLS is spoken, and where decrypted bytes wait. */
+  readonly tls: { readonly acceptor: ClientTls; readonly pool: BufferPool };
   /** How long an HTTP client may keep a connection between two requests, in milliseconds. */
   readonly httpIdleMs: number;
   /** What the operator says this host is called, where that was said. */

@@ -71,7 +71,7 @@ export class Visitor {
   /** From here on the client speaks through TLS. Rejects, the connection closed, where they do not understand each other. */
   async secure(): Promise<void> {
     const { tls, share } = this.#options;
-    if (tls === undefined || this.isSecure) throw new DepotError('malformed-request', 'TLS, where it is not spoken');
+    if (this.isSecure) throw new DepotError('malformed-request', 'TLS inside TLS');
     const socket = this.#plain.release(this.client.early);
     const secure = await tls.acceptor.accept(socket, this.limit);
     this.isSecure = true;

@@ -132,6 +132,20 @@ describe('a client that has joined', () => {
     }
   });
 
+  test('speaks all of that inside TLS, with a certificate of its own', async () => {
+    await using app = await App.listen((socket) => socket.end('HTTP/1.0 200 OK\r\n\r\nhello'));
+    using other = tempDir();
+    const own = await depot.addClient('alice', { home: other.path });
+    const proxy = `https://localhost:${own.address.port}`;
+    const trust = ['--proxy-cacert', path.join(other.path, 'certificate.pem')];
+    for (const args of [trust, [...trust, '--proxytunnel']]) {
+      const { stdout, stderr } = await curl(proxy, ...args, `http://home.depot:${app.port}/`);
+      assert.equal(stdout, 'hello', stderr);
+    }
+    assert.equal((await curl(proxy, `http://home.depot:${app.port}/`)).stdout, '', 'nobody else vouches for it');
+    await own.stop();
+  });
+
   /** What the port itself answers to one request. */
   const ask = async (...lines: readonly string[]): Promise<string> => {
     const socket = net.connect({ host: LOOPBACK, port: client.address.port });
