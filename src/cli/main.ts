@@ -1,7 +1,7 @@
 // The command line: parses, runs one command, and turns whatever goes wrong into one plain sentence and an exit code.
 
 import { type Command, CommanderError } from 'commander';
-import { DepotError } from '../errors.ts';
+import { DepotError, errnoOf } from '../errors.ts';
 import { createProgram } from './program.ts';
 
 const FAILED = 1;
@@ -27,6 +27,11 @@ const exitCodeOf = (error: unknown): number => {
   complain(`depot: ${error.message}\n`);
   return error.code === 'invalid-argument' ? USAGE : FAILED;
 };
+
+// Whoever reads may stop reading, as in `depot --help | head`: what is left has nowhere to go, and that is no failure.
+process.stdout.on('error', (error) => {
+  if (errnoOf(error) !== 'EPIPE') throw error;
+});
 
 try {
   await program.parseAsync();

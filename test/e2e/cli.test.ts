@@ -9,9 +9,9 @@ import { after, before, describe, test } from 'node:test';
 import { createLocal, type DepotLocal } from '../../src/index.ts';
 import { NO_LIMITS } from '../../src/rules/limits.ts';
 import { App } from '../support/apps.ts';
-import { depot, type Printed, startLocal, startNewServer } from '../support/cli.ts';
+import { BIN, depot, type Printed, startLocal, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
-import { curl, type Finished, type Program } from '../support/programs.ts';
+import { curl, type Finished, type Program, run } from '../support/programs.ts';
 import { handshake } from '../support/socks-client.ts';
 
 const LINK = /^depot:\/\/[\w-]{43}@127\.0\.0\.1:\d+\/[a-z0-9-]+#[\w-]{43}\n$/;
@@ -350,6 +350,14 @@ describe('what is wrong is said in one sentence, with what to do', () => {
       assert.notEqual(stderr, '');
     });
   }
+
+  test('whoever stops reading gets no complaint', async () => {
+    // The reader is gone before anything is written.
+    const script = 'exec 3> >(exec true); wait $!; "$@" --help >&3';
+    const { code, stderr } = await run('bash', ['-c', script, 'bash', process.execPath, BIN]);
+    assert.equal(stderr, '');
+    assert.equal(code, 0);
+  });
 
   test('help and version are no errors', async () => {
     assert.match(succeeds(await depot(['--version'])), /^\d+\.\d+\.\d+\n$/);
