@@ -10,7 +10,6 @@ import { Program } from '../support/programs.ts';
 import { firstMissing, parsePage } from './page.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
-const DOCS = path.join(ROOT, 'docs');
 const RUN_PAGE = path.join(import.meta.dirname, 'run-page.ts');
 /** With its processes, so that nothing outlives a page; a page is root in there, for ports below 1024. */
 const UNSHARE = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -21,15 +20,15 @@ const why =
     ? false
     : 'the hosts of a page are namespaces, and only root may make all that they need';
 
-const pages = readdirSync(DOCS)
+const pages = ['README.md', ...readdirSync(path.join(ROOT, 'docs')).map((name) => path.join('docs', name))]
   .filter((name) => name.endsWith('.md'))
-  .filter((name) => parsePage(readFileSync(path.join(DOCS, name), 'utf8')).steps.length > 0);
+  .filter((name) => parsePage(readFileSync(path.join(ROOT, name), 'utf8')).steps.length > 0);
 
 describe('pages', { concurrency: 2, skip: why }, () => {
   for (const page of pages)
     test(page, async () => {
       using directory = tempDir();
-      const args = [...UNSHARE, process.execPath, RUN_PAGE, path.join('docs', page), directory.path];
+      const args = [...UNSHARE, process.execPath, RUN_PAGE, page, directory.path];
       await using running = new Program('unshare', args, { cwd: ROOT });
       const timer = setTimeout(() => running.child.kill('SIGKILL'), LONGEST_MS);
       const { code, stdout, stderr } = await running.finished.finally(() => clearTimeout(timer));

@@ -9,7 +9,7 @@ import { World } from './world.ts';
 
 const [page = '', directory = ''] = process.argv.slice(2);
 const LONGEST_MS = 20_000;
-const ROLE = /^depot (server|local|client)\b/;
+const ROLE = /^(?:npx )?depot (server|local|client)\b/;
 const READY = { server: /fingerprint +\S+\n/, local: /connected to/, client: /connected to/ } as const;
 
 /** What was printed once and is asked for later: the last link, the passwords by user, the last token. */

@@ -118,12 +118,16 @@ export class World {
     return path.join(this.#directory, 'bin');
   }
 
-  /** What a host has installed besides Debian: depot, sudo for somebody who is root, and systemd's small brother. */
+  /**
+   * What a host has installed besides Debian: depot, npx as in a checkout, sudo for somebody who is root, and systemd's
+   * small brother.
+   */
   #writePrograms(): void {
     mkdirSync(this.#bin);
     const programs = {
       depot: `exec '${process.execPath}' '${BIN}' "$@"`,
       sudo: 'exec "$@"',
+      npx: 'exec "$@"',
       systemctl: readFileSync(SYSTEMCTL, 'utf8'),
     };
     for (const [name, script] of Object.entries(programs)) {
