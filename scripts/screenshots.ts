@@ -14,7 +14,12 @@ const RUN_SECONDS = 45;
 await using depot = await Depot.pair({}, { allow: ['192.168.1.0/24:22,80', '*.lan'], webPort: 0 });
 await depot.addLocal('nas');
 const attic = await depot.addLocal('attic');
-const [alice, bob] = [await depot.addUser('alice'), await depot.addUser('bob', ['nas'])];
+const alice = await depot.addUser('alice', [], { monthlyBytes: 5e8, maxStreams: 20, rateBytes: 2e6 });
+const bob = await depot.addUser('bob', ['nas'], {
+  validUntil: Date.UTC(2027, 5, 1),
+  rules: ['allow nas.depot:1-65535'],
+});
+await depot.addClient('alice', { device: 'laptop' });
 /** Sends in waves, so that the chart looks like a day and not like a test. */
 await using app = await App.listen((socket) => {
   const weight = 1 + Math.random() * 9;
@@ -56,7 +61,7 @@ const show = (name: string): Promise<void> =>
     .click();
 
 await shoot('overview');
-for (const name of ['Locals', 'Streams', 'Users', 'Set-up']) {
+for (const name of ['Locals', 'Streams', 'Clients', 'Users', 'Set-up']) {
   await show(name);
   if (name === 'Set-up') await page.getByLabel('Server').fill('vps.example');
   await shoot(name.toLowerCase());

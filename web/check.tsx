@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { CheckQuestion, CheckResult, CheckStep, CheckStepName } from '../src/watch/check.ts';
 import { call, fieldOf } from './api.ts';
+import { type Column, ScrollTable } from './table.tsx';
 
 const TITLES: Readonly<Record<CheckStepName, string>> = {
   'identity': 'Identity',
@@ -19,6 +20,13 @@ const Verdict = ({ verdict }: Pick<CheckStep, 'verdict'>) => {
   return <span class={verdict === 'passed' ? 'state ok' : 'state bad'}>{verdict}</span>;
 };
 
+const COLUMNS: readonly Column[] = [
+  { title: 'Step' },
+  { title: 'Verdict' },
+  { title: 'Time', kind: 'number' },
+  { title: 'Why' },
+];
+
 const Steps = ({ result: { target, local, allowed, reply, steps } }: { readonly result: CheckResult }) => (
   <>
     <p role="status">
@@ -26,32 +34,18 @@ const Steps = ({ result: { target, local, allowed, reply, steps } }: { readonly 
       {local !== null && ` through ${local}`} {allowed ? 'can be reached' : 'cannot be reached'} (REP {reply}).
     </p>
     {steps.map(({ step, advice }) => advice !== null && <p key={step}>{advice}</p>)}
-    <div class="scroll" tabIndex={0} role="region" aria-label="Steps">
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">Step</th>
-            <th scope="col">Verdict</th>
-            <th scope="col" class="number">
-              Time
-            </th>
-            <th scope="col">Why</th>
-          </tr>
-        </thead>
-        <tbody>
-          {steps.map(({ step, verdict, ms, reason }) => (
-            <tr key={step}>
-              <th scope="row">{TITLES[step]}</th>
-              <td>
-                <Verdict verdict={verdict} />
-              </td>
-              <td class="number">{ms === null ? '–' : `${ms.toFixed(1)} ms`}</td>
-              <td>{reason}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <ScrollTable label="Steps" columns={COLUMNS}>
+      {steps.map(({ step, verdict, ms, reason }) => (
+        <tr key={step}>
+          <th scope="row">{TITLES[step]}</th>
+          <td>
+            <Verdict verdict={verdict} />
+          </td>
+          <td class="number">{ms === null ? '–' : `${ms.toFixed(1)} ms`}</td>
+          <td>{reason}</td>
+        </tr>
+      ))}
+    </ScrollTable>
   </>
 );
 

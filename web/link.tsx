@@ -36,8 +36,7 @@ const Link = ({ link }: { readonly link: Dialing }) => (
       <dd class="mono">{link.server}</dd>
       <dt>State</dt>
       <dd>
-        <Dot up={link.connected} />
-        {link.since !== null && `for ${duration(now.value - link.since)}`}
+        <Dot up={link.connected} /> {link.since !== null && `for ${duration(now.value - link.since)}`}
       </dd>
       <dt>Known as</dt>
       <dd>{link.role === 'client' ? `${link.user}/${link.name}` : link.name}</dd>

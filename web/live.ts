@@ -3,7 +3,7 @@
 import { computed, signal } from '@preact/signals';
 import type { Change } from '../src/watch/feed.ts';
 import type { FailureReason } from '../src/watch/failures.ts';
-import type { LocalStatus, RoleStatus, StreamStatus } from '../src/watch/status.ts';
+import type { ClientDeviceStatus, LocalStatus, RoleStatus, StreamStatus } from '../src/watch/status.ts';
 import type { TrafficSeries } from '../src/watch/traffic.ts';
 import type { PastStream } from '../src/store/history.ts';
 import { ApiError, call } from './api.ts';
@@ -25,6 +25,7 @@ export interface LiveLocal extends LocalStatus {
 interface Snapshot {
   readonly role: RoleStatus;
   readonly locals: readonly LocalStatus[];
+  readonly clients: readonly ClientDeviceStatus[];
   readonly roundTrips: Readonly<Record<string, readonly number[]>>;
   readonly traffic: TrafficSeries;
   readonly failures: readonly FailureReason[];
@@ -49,6 +50,7 @@ export const isServer = computed(() => role.value?.role === 'server');
 /** Of a local or a client, those of its link: milliseconds, oldest first. */
 export const roundTrips = signal<readonly number[]>([]);
 export const locals = signal<readonly LiveLocal[]>([]);
+export const clients = signal<readonly ClientDeviceStatus[]>([]);
 export const streams = signal<readonly LiveStream[]>([]);
 export const running = signal(0);
 export const ended = signal<readonly PastStream[]>([]);
@@ -91,6 +93,7 @@ const begin = (snapshot: Snapshot): void => {
   running.value = snapshot.running;
   failures.value = snapshot.failures;
   ended.value = snapshot.ended;
+  clients.value = snapshot.clients;
   roundTrips.value = snapshot.roundTrips[nameOf(snapshot.role)] ?? [];
   locals.value = snapshot.locals.map((local) => ({
     ...local,
@@ -130,15 +133,27 @@ const changeLocals = ({ locals: changed, goneLocals, roundTrips: newestOf }: Tic
   locals.value = [...known.values()].sort((a, b) => a.name.localeCompare(b.name));
 };
 
+const changeClients = ({ clients: changed, goneClients }: Tick): void => {
+  if (changed === undefined && goneClients === undefined) return;
+  const known = new Map(clients.value.map((client) => [titleOf(client), client]));
+  for (const title of goneClients ?? []) known.delete(title);
+  for (const client of changed ?? []) known.set(titleOf(client), client);
+  clients.value = [...known.values()].sort((a, b) => titleOf(a).localeCompare(titleOf(b)));
+};
+
+const titleOf = ({ user, device }: ClientDeviceStatus): string => `${user}/${device}`;
+
 const change = (tick: Tick): void => {
   running.value = tick.running;
   aheadMs = tick.at - Date.now();
   for (const stream of tick.started ?? []) byId.set(stream.id, liveStream(stream));
-  for (const [id, local] of tick.opened ?? []) {
+  for (const [id, local, rule] of tick.opened ?? []) {
     const stream = byId.get(id);
     if (stream === undefined) continue;
     stream.state = 'open';
-    if (local !== null && local !== undefined) stream.local = local;
+    // JSON has null for what is not there.
+    if (local != null) stream.local = local;
+    if (rule != null) stream.rule = rule;
   }
   for (const counter of tick.counters ?? []) move(counter, tick.at);
   for (const id of tick.gone ?? []) byId.delete(id);
@@ -149,6 +164,7 @@ const change = (tick: Tick): void => {
   const rtt = role.value && tick.roundTrips?.[nameOf(role.value)];
   if (rtt !== undefined) roundTrips.value = [...roundTrips.value, rtt].slice(-KEPT_ROUND_TRIPS);
   changeLocals(tick);
+  changeClients(tick);
   extendTraffic(Math.floor(tick.at / 1000), tick.up, tick.down);
   if (!gathering) publish();
 };

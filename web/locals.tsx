@@ -2,57 +2,15 @@ import { useEffect, useState } from 'preact/hooks';
 import { call, fieldOf } from './api.ts';
 import { bytes, dateAndTime, duration, rate, roundTrip } from './format.ts';
 import { locals, now } from './live.ts';
-import { Code, Confirm, Dialog, Dot, Empty, QrCode, Sparkline } from './parts.tsx';
+import { Confirm, Dot, Empty, Joining, Sparkline } from './parts.tsx';
 
 interface Used {
   readonly name: string;
   readonly usage: { readonly bytesUp: number; readonly bytesDown: number };
 }
 
-interface Invitation {
-  readonly name: string;
-  readonly link: string;
-  readonly expiresAt: number;
-}
-
-const InviteDialog = ({ onClose }: { readonly onClose: () => void }) => {
-  const [invitation, setInvitation] = useState<Invitation>();
-  const [failure, setFailure] = useState('');
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    const name = fieldOf(event, 'name');
-    setFailure('');
-    call<Omit<Invitation, 'name'>>('POST', '/invitations', { name }).then(
-      (made) => setInvitation({ ...made, name }),
-      (error: unknown) => setFailure(error instanceof Error ? error.message : String(error)),
-    );
-  };
-  return (
-    <Dialog title="Invite a local" onClose={onClose}>
-      {invitation === undefined ? (
-        <form onSubmit={submit}>
-          <label for="name">What it will be called</label>
-          <input id="name" name="name" required autofocus autocomplete="off" placeholder="nas" spellcheck={false} />
-          <button type="submit" class="primary">
-            Make a link
-          </button>
-          <p role="alert" class="bad">
-            {failure}
-          </p>
-        </form>
-      ) : (
-        <>
-          <p>
-            On the machine that shall be <strong>{invitation.name}</strong>. Good once, until{' '}
-            {dateAndTime(invitation.expiresAt)}; shown only now.
-          </p>
-          <Code text={`depot local '${invitation.link}'`} />
-          <QrCode text={invitation.link} label={`The join link for ${invitation.name} as a QR code`} />
-        </>
-      )}
-    </Dialog>
-  );
-};
+const ask = (event: SubmitEvent): Promise<{ link: string; expiresAt: number }> =>
+  call('POST', '/invitations', { name: fieldOf(event, 'name') });
 
 /** Totals over restarts change slowly; the live part is on top of them. */
 const useUsage = (): ReadonlyMap<string, Used['usage']> => {
@@ -82,7 +40,16 @@ export const Locals = () => {
           Invite a local
         </button>
       </div>
-      {inviting && <InviteDialog onClose={() => setInviting(false)} />}
+      {inviting && (
+        <Joining
+          title="Invite a local"
+          label="What it will be called"
+          placeholder="nas"
+          role="local"
+          ask={ask}
+          onClose={() => setInviting(false)}
+        />
+      )}
       {locals.value.length === 0 && <Empty>No local has joined yet.</Empty>}
       <ul class="cards">
         {locals.value.map((local) => {

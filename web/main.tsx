@@ -4,6 +4,7 @@ import { effect, signal } from '@preact/signals';
 import { type FunctionComponent, render } from 'preact';
 import { call, whenLoggedOut } from './api.ts';
 import { Check } from './check.tsx';
+import { Clients } from './clients.tsx';
 import { connection, failures, follow, isServer, locals, loggedOut, role, running, session } from './live.ts';
 import { LinkPage } from './link.tsx';
 import { Locals } from './locals.tsx';
@@ -24,6 +25,7 @@ const SERVER_PAGES: readonly PageEntry[] = [
   { path: '', title: 'Overview', page: Overview },
   { path: 'locals', title: 'Locals', page: Locals },
   STREAMS,
+  { path: 'clients', title: 'Clients', page: Clients },
   { path: 'users', title: 'Users', page: Users },
   { path: 'check', title: 'Check', page: Check },
   { path: 'setup', title: 'Set-up', page: Setup },

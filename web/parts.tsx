@@ -3,6 +3,8 @@
 import type { ComponentChildren } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { encode } from 'uqr';
+import { fieldOf } from './api.ts';
+import { dateAndTime } from './format.ts';
 
 /** Round trips as a small line; the number beside it is what counts, so it is hidden from screen readers. */
 export const Sparkline = ({ values }: { readonly values: readonly number[] }) => {
@@ -61,7 +63,7 @@ export const Code = ({ text }: { readonly text: string }) => (
   </div>
 );
 
-export const QrCode = ({ text, label }: { readonly text: string; readonly label: string }) => {
+const QrCode = ({ text, label }: { readonly text: string; readonly label: string }) => {
   const { size, data } = encode(text, { border: 2 });
   const path = data.flatMap((row, y) => row.flatMap((dark, x) => (dark ? [`M${x} ${y}h1v1h-1z`] : []))).join('');
   return (
@@ -127,6 +129,89 @@ export const Confirm = ({ label, question, subject, act }: ConfirmProps) => {
           <button type="button" class="danger" onClick={go}>
             {label}
           </button>
+        </Dialog>
+      )}
+    </>
+  );
+};
+
+interface JoiningProps {
+  readonly title: string;
+  /** What is asked for before there is a link. */
+  readonly label: string;
+  readonly placeholder: string;
+  readonly role: 'local' | 'client';
+  readonly ask: (event: SubmitEvent) => Promise<{ readonly link: string; readonly expiresAt: number }>;
+  readonly onClose: () => void;
+}
+
+/** Makes a join link and shows it, once. */
+export const Joining = ({ title, label, placeholder, role, ask, onClose }: JoiningProps) => {
+  const [made, setMade] = useState<{ readonly name: string; readonly link: string; readonly expiresAt: number }>();
+  const [failure, setFailure] = useState('');
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault();
+    const name = fieldOf(event, 'name');
+    setFailure('');
+    ask(event).then(
+      (invitation) => setMade({ ...invitation, name }),
+      (error: unknown) => setFailure(error instanceof Error ? error.message : String(error)),
+    );
+  };
+  return (
+    <Dialog title={title} onClose={onClose}>
+      {made === undefined ? (
+        <form onSubmit={submit}>
+          <label for="name">{label}</label>
+          <input
+            id="name"
+            name="name"
+            required
+            autofocus
+            autocomplete="off"
+            placeholder={placeholder}
+            spellcheck={false}
+          />
+          <button type="submit" class="primary">
+            Make a link
+          </button>
+          <p role="alert" class="bad">
+            {failure}
+          </p>
+        </form>
+      ) : (
+        <>
+          <p>
+            On the machine {role === 'local' ? 'that shall be' : 'of'} <strong>{made.name}</strong>. Good once, until{' '}
+            {dateAndTime(made.expiresAt)}; shown only now.
+          </p>
+          <Code text={`depot ${role} '${made.link}'`} />
+          <QrCode text={made.link} label={`The join link for ${made.name} as a QR code`} />
+        </>
+      )}
+    </Dialog>
+  );
+};
+
+/** A name in a row that leads to all there is to say of it. */
+export const Details = ({
+  name,
+  title,
+  children,
+}: {
+  readonly name: string;
+  readonly title: string;
+  readonly children: ComponentChildren;
+}) => {
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <button type="button" class="name" title={name} onClick={() => setOpen(true)}>
+        {name}
+      </button>
+      {open && (
+        <Dialog title={title} onClose={() => setOpen(false)}>
+          {children}
         </Dialog>
       )}
     </>

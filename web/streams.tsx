@@ -5,7 +5,7 @@ import type { PastStream } from '../src/store/history.ts';
 import { call } from './api.ts';
 import { address, bytes, clock, dateAndTime, duration, rate, replyWords } from './format.ts';
 import { ended, isServer, type LiveStream, now, streams } from './live.ts';
-import { Confirm, Empty } from './parts.tsx';
+import { Confirm, Details, Empty } from './parts.tsx';
 import { Windowed } from './window.tsx';
 
 type Key = 'target' | 'user' | 'from' | 'local' | 'age' | 'up' | 'down' | 'rate';
@@ -61,10 +61,39 @@ const compare = (key: Key, descending: boolean) => (a: LiveStream, b: LiveStream
 /** The `local` in `#/streams?local=nas`. */
 const localInAddress = (): string => new URLSearchParams(location.hash.split('?')[1] ?? '').get('local') ?? '';
 
+const Facts = ({ stream }: { readonly stream: LiveStream }) => (
+  <dl class="facts">
+    <dt>Command</dt>
+    <dd>{stream.command}</dd>
+    <dt>Target</dt>
+    <dd class="mono">{address(stream.target)}</dd>
+    <dt>Allowed by</dt>
+    <dd>{stream.rule ?? 'not decided yet'}</dd>
+    {stream.local !== undefined && (
+      <>
+        <dt>Local</dt>
+        <dd>{stream.local}</dd>
+      </>
+    )}
+    <dt>User</dt>
+    <dd>{stream.user ?? '–'}</dd>
+    <dt>From</dt>
+    <dd class="mono">{stream.from}</dd>
+    <dt>Began</dt>
+    <dd>{dateAndTime(stream.startedAt)}</dd>
+    <dt>Carried</dt>
+    <dd>
+      ↓ {bytes(stream.bytesDown)} ↑ {bytes(stream.bytesUp)}
+    </dd>
+  </dl>
+);
+
 const RunningRow = ({ stream }: { readonly stream: LiveStream }) => (
   <tr>
-    <td class="wide" title={address(stream.target)}>
-      {address(stream.target)}
+    <td class="wide">
+      <Details name={address(stream.target)} title={`Stream ${stream.id}`}>
+        <Facts stream={stream} />
+      </Details>
     </td>
     <td>{stream.user ?? '–'}</td>
     <td class="mono minor">{stream.from}</td>

@@ -79,8 +79,15 @@ export class AdminClient implements Administration {
   revokeLocal(name: string): Promise<void> {
     return this.#call('DELETE', `/locals/${encodeURIComponent(name)}`);
   }
-  clients(): Promise<readonly StoredClient[]> {
-    return this.#call('GET', '/clients');
+  async clients(): Promise<readonly StoredClient[]> {
+    const clients = await this.#call<readonly StoredClient[]>('GET', '/clients');
+    return clients.map(({ user, device, fingerprint, joinedAt, lastSeenAt }) => ({
+      user,
+      device,
+      fingerprint,
+      joinedAt,
+      lastSeenAt,
+    }));
   }
   revokeClient(user: string, device: string): Promise<void> {
     return this.#call('DELETE', `/clients/${encodeURIComponent(user)}/${encodeURIComponent(device)}`);

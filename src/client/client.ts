@@ -113,6 +113,7 @@ export class DepotClient implements AsyncDisposable {
       streams: this.#streams,
       role: () => this.#role(),
       locals: () => [],
+      clients: () => [],
       userOf: (name) => name ?? '',
       history: undefined,
       onLasting: (stream) => logStreamStart(this.#log, stream),

@@ -22,7 +22,7 @@ export interface DialerOptions {
 
 export const createDialer =
   ({ rules, resolve, dialMs, share, descriptors }: DialerOptions): Connector =>
-  async ({ destination, addressRules }, signal, { step: tell }) => {
+  async ({ destination, addressRules }, signal, { step: tell, decided }) => {
     const { host, port } = destination;
     const target = formatAddress(destination);
     const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
@@ -34,11 +34,12 @@ export const createDialer =
         () => orAborted(resolve(host), limit.signal),
         (addresses) => (isIP(host) ? `${host} is an address` : `${host} is ${addresses.join(', ')}`),
       );
-      const { addresses } = await step(
+      const { addresses, reason: rule } = await step(
         'rules',
         () => allowedAmong(found, rules, host, port, addressRules),
         ({ reason }) => reason,
       );
+      decided?.(undefined, rule);
       const open = (address: Address): SocketEndpoint => {
         const endpoint = SocketEndpoint.connect(address, share);
         descriptors.endReserved(endpoint.socket);

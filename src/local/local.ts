@@ -110,6 +110,7 @@ export class DepotLocal implements AsyncDisposable {
       streams: this.#streams,
       role: () => this.#role(),
       locals: () => [],
+      clients: () => [],
       userOf: (name) => name ?? '',
       history: undefined,
       onLasting: (stream) => logStreamStart(this.#log, stream),

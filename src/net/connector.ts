@@ -58,8 +58,8 @@ export type Connector = (request: Request, signal: AbortSignal, progress: Progre
 export interface Progress {
   /** BIND: the app may connect to this address now. The connection that follows is the app's, and `bound` its address. */
   readonly listening: (bound: Address) => void;
-  /** The local that is about to be asked, so that a failure has its local as well. */
-  readonly chosen?: (local: string) => void;
+  /** What is about to be asked: the local, where one was chosen (a failure has its local as well), and which rule let it through. */
+  readonly decided?: (local: string | undefined, rule: string) => void;
   /** Given where somebody wants to know how far the request comes. Called after each step. */
   readonly step?: ((step: CheckedStep) => void) | undefined;
 }

@@ -18,6 +18,8 @@ export interface StreamSnapshot {
   readonly from: string;
   readonly target: Address;
   readonly local: string | undefined;
+  /** Which rule of this side let it through, or that there is none; undefined until that is decided. */
+  readonly rule?: string | undefined;
   /** The address that the target turned out to have; known to the side that dialed it, while the stream is open. */
   readonly app?: Address | undefined;
   /** Milliseconds since 1970. */
@@ -67,6 +69,7 @@ export interface StreamProgress {
   readonly id: number;
   readonly isOpen: boolean;
   readonly local: string | undefined;
+  readonly rule: string | undefined;
   readonly bytesUp: number;
   readonly bytesDown: number;
 }
@@ -83,6 +86,7 @@ interface Running {
   readonly startedMs: number;
   readonly aborter: AbortController;
   local?: string | undefined;
+  rule?: string;
   app?: Address | undefined;
   connectMs?: number;
   relay?: Relay | DatagramRelay;
@@ -122,8 +126,15 @@ export class Streams {
 
   /** Shows what moves in every running stream, in order; cheap enough for each second. */
   visit(see: (stream: StreamProgress) => void): void {
-    for (const { id, local, relay } of this.#running.values()) {
-      see({ id, isOpen: relay !== undefined, local, bytesUp: relay?.bytesUp ?? 0, bytesDown: relay?.bytesDown ?? 0 });
+    for (const { id, local, rule, relay } of this.#running.values()) {
+      see({
+        id,
+        isOpen: relay !== undefined,
+        local,
+        rule,
+        bytesUp: relay?.bytesUp ?? 0,
+        bytesDown: relay?.bytesDown ?? 0,
+      });
     }
   }
 
@@ -155,8 +166,9 @@ export class Streams {
       const connection = await this.#connector(stream.request, aborter.signal, {
         listening: (bound) => asker.listening?.(bound),
         step: asker.step,
-        chosen: (local) => {
+        decided: (local, rule) => {
           stream.local = local;
+          stream.rule = rule;
         },
       });
       stream.local = connection.local;
@@ -221,13 +233,14 @@ const abandon = (connection: Connection, error: DepotError): void => {
   else if (connection.kind === 'datagrams') connection.datagrams.end(error);
 };
 
-const snapshot = ({ id, request, startedAt, local, app, relay }: Running): StreamSnapshot => ({
+const snapshot = ({ id, request, startedAt, local, rule, app, relay }: Running): StreamSnapshot => ({
   id,
   command: request.command,
   user: request.user,
   from: request.from,
   target: request.destination,
   local,
+  ...(rule !== undefined && { rule }),
   ...(app !== undefined && { app }),
   startedAt,
   state: relay === undefined ? 'connecting' : 'open',

@@ -16,7 +16,11 @@ export interface AssociationsOptions {
   readonly config: Pick<ServerConfig, 'udpQueueBytes' | 'udpAssociationsMax' | 'udpAssociationsPerUserMax'>;
   /** A virtual address as the name that it stands for. */
   readonly named: (address: Address) => Address;
-  readonly open: (candidate: Candidate, request: Request, signal: AbortSignal) => Promise<DatagramEndpoint>;
+  readonly open: (
+    candidate: Pick<Candidate, 'local' | 'addressRules'>,
+    request: Request,
+    signal: AbortSignal,
+  ) => Promise<DatagramEndpoint>;
 }
 
 export class Associations {

@@ -164,7 +164,7 @@ export class Checker {
     const startedMs = performance.now();
     let local: string | undefined;
     let told: CheckedStep[] = [];
-    const chosen = (name: string): void => {
+    const decided = (name: string | undefined): void => {
       local = name;
       // What one said that turned out to be gone says nothing of the next.
       told = [];
@@ -172,7 +172,7 @@ export class Checker {
     try {
       const connection = await this.#options.connector.askInTurn(decision, request, new AbortController().signal, {
         listening: () => undefined,
-        chosen,
+        decided,
         step: (step) => void told.push(step),
       });
       const connectMs = performance.now() - startedMs;

@@ -58,7 +58,7 @@ export class ServerConnector {
     const { candidates, code = 'not-allowed', reason } = decision;
     let failure = new DepotError(code, reason);
     for (const [index, candidate] of candidates.entries()) {
-      progress.chosen?.(candidate.local);
+      progress.decided?.(candidate.local, candidate.reason);
       try {
         return await this.#ask(candidate, decision, request, signal, { listening, step: progress.step });
       } catch (error) {
@@ -76,7 +76,7 @@ export class ServerConnector {
   }
 
   async #ask(
-    { local, addressRules }: Candidate,
+    { local, addressRules }: Pick<Candidate, 'local' | 'addressRules'>,
     { destination, user }: Pick<Decision, 'destination' | 'user'>,
     { command, from }: Request,
     signal: AbortSignal,
@@ -112,7 +112,11 @@ export class ServerConnector {
   }
 
   /** The part of an association that one local carries. */
-  async #openDatagrams(candidate: Candidate, request: Request, signal: AbortSignal): Promise<DatagramEndpoint> {
+  async #openDatagrams(
+    candidate: Pick<Candidate, 'local' | 'addressRules'>,
+    request: Request,
+    signal: AbortSignal,
+  ): Promise<DatagramEndpoint> {
     const user = request.user === undefined ? undefined : splitUser(request.user).user;
     const connection = await this.#ask(candidate, { destination: UNSPECIFIED, user }, request, signal);
     if (connection.kind !== 'datagrams') throw new DepotError('internal', 'an association without datagrams');

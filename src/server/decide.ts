@@ -46,6 +46,8 @@ interface DecidedStep extends Verdict {
 /** One local that the request may go to. */
 export interface Candidate {
   readonly local: string;
+  /** Which rule lets it, or that there is none. */
+  readonly reason: string;
   /** For local to apply to what the name is resolved to; empty where nothing is left open. */
   readonly addressRules: readonly AddressRule[];
 }
@@ -127,11 +129,12 @@ const candidatesOf = (
   rules: readonly OrderedRule[],
 ): { readonly reason: string; readonly candidates: readonly Candidate[] } => {
   if (rules.length === 0) {
-    return { reason: 'there are no rules', candidates: locals.map((local) => ({ local, addressRules: [] })) };
+    const reason = 'there are no rules';
+    return { reason, candidates: locals.map((local) => ({ local, reason, addressRules: [] })) };
   }
   if (command === 'associate') {
-    const candidates = locals.map((local) => ({ local, addressRules: [] }));
-    return { reason: 'the rules decide about each datagram', candidates };
+    const reason = 'the rules decide about each datagram';
+    return { reason, candidates: locals.map((local) => ({ local, reason, addressRules: [] })) };
   }
   if (command === 'bind')
     refuse('not-allowed', `there are rules about targets, and ${command} does not say where it goes`);

@@ -19,7 +19,7 @@ import { TlsAcceptor } from '../net/tls.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import { Doors } from '../watch/doors.ts';
-import type { RoleStatusOf, ServerStatus } from '../watch/status.ts';
+import type { ClientDeviceStatus, RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart } from './administration.ts';
@@ -137,7 +137,8 @@ export class DepotServer implements AsyncDisposable {
       onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
       onEnd: (stream) => this.#streamEnd(stream),
     });
-    this.watcher = createWatcher(state, this.#registry, this.#streams, () => this.#role(), log);
+    const clients = (): ClientDeviceStatus[] => this.#clients.status();
+    this.watcher = createWatcher(state, this.#registry, this.#streams, clients, () => this.#role(), log);
     const [share, descriptors] = [this.#share, this.#descriptors];
     const budget = new WindowBudget(config.windowBudgetBytes);
     this.#entry = new Door({

@@ -5,7 +5,7 @@ import { messageOf } from '../errors.ts';
 import { logStreamStart } from '../net/stream-log.ts';
 import type { Streams } from '../net/streams.ts';
 import { HistoryStore } from '../store/history.ts';
-import type { RoleStatus } from '../watch/status.ts';
+import type { ClientDeviceStatus, RoleStatus } from '../watch/status.ts';
 import { Watcher } from '../watch/watcher.ts';
 import type { Registry } from './registry.ts';
 import { splitUser } from './router.ts';
@@ -32,6 +32,7 @@ export const createWatcher = (
   { store, home }: ServerState,
   registry: Registry,
   streams: Streams,
+  clients: () => readonly ClientDeviceStatus[],
   role: () => RoleStatus,
   log: Log,
 ): Watcher =>
@@ -39,6 +40,7 @@ export const createWatcher = (
     streams,
     role,
     locals: () => statusOfLocals(store, registry, streams),
+    clients,
     userOf: (name) => (name === undefined ? ANONYMOUS : splitUser(name).user),
     history: openHistory(home.historyFile, log),
     onLasting: (stream) => logStreamStart(log, stream),

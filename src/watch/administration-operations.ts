@@ -1,7 +1,7 @@
 // The operations that change who may come in: of a server; and who may see the web page, of any role.
 
 import { z } from 'zod';
-import type { StoredLocal } from '../store/store.ts';
+import type { StoredClient, StoredLocal } from '../store/store.ts';
 import type { Watched } from './admin-api.ts';
 import { Client, Invitation, Local, Password, Token, User, UserChange, UserInfo } from './answers.ts';
 import { type Operation, operation } from './operation.ts';
@@ -45,7 +45,7 @@ export const administrationOperations = ({ observable, administration }: Watched
       path: '/clients',
       summary: 'The devices that have joined as clients, connected or not',
       answer: z.array(Client),
-      handle: async () => [...(await administration.clients())],
+      handle: async () => clientsOf(await administration.clients(), watcher),
     }),
     operation({
       method: 'delete',
@@ -135,6 +135,14 @@ export const webOperations = ({ web }: Watched): readonly Operation[] => [
     handle: () => web.makeMetricsToken(),
   }),
 ];
+
+const clientsOf = (stored: readonly StoredClient[], watcher: Watcher): z.input<typeof Client>[] => {
+  const byTitle = new Map(stored.map((client) => [`${client.user}/${client.device}`, client]));
+  return watcher.clients().flatMap((status) => {
+    const client = byTitle.get(`${status.user}/${status.device}`);
+    return client === undefined ? [] : [{ ...status, fingerprint: client.fingerprint, joinedAt: client.joinedAt }];
+  });
+};
 
 const localsOf = (stored: readonly StoredLocal[], watcher: Watcher): z.input<typeof Local>[] => {
   const byName = new Map(stored.map((local) => [local.name, local]));

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { LimitsChange, UserLimits } from '../rules/limits.ts';
-import { LocalStatus, RoleStatus, StreamStatus } from './status.ts';
+import { ClientDeviceStatus, LocalStatus, RoleStatus, StreamStatus } from './status.ts';
 
 const time = (what: string): z.ZodInt => z.int().describe(`${what}, milliseconds since 1970`);
 
@@ -64,7 +64,7 @@ export const StreamPage = z
 
 const PastStream = z
   .object({
-    ...StreamStatus.omit({ state: true, command: true, dropped: true }).shape,
+    ...StreamStatus.omit({ state: true, command: true, dropped: true, rule: true }).shape,
     seq: z.int().describe('counts on over restarts'),
     endedAt: time('when it ended'),
     connectMs: z.number().describe('from the request to its answer'),
@@ -117,6 +117,7 @@ export const User = z
     usage: Usage,
   })
   .meta({ id: 'User' });
+export type User = z.output<typeof User>;
 
 export const Invitation = z
   .object({ link: z.string().describe('secret, good once'), expiresAt: time('until when it is good') })
@@ -128,11 +129,5 @@ export const Token = z.object({ token: z.string() }).meta({ id: 'Token' });
 
 /** A device of a user that has joined. */
 export const Client = z
-  .object({
-    user: z.string(),
-    device: z.string(),
-    fingerprint: z.string(),
-    joinedAt: time('when it joined'),
-    lastSeenAt: time('when it was last connected'),
-  })
+  .object({ ...ClientDeviceStatus.shape, fingerprint: z.string(), joinedAt: time('when it joined') })
   .meta({ id: 'ClientDevice' });

@@ -4,7 +4,7 @@
 import type { StreamProgress, StreamSnapshot } from '../net/streams.ts';
 import type { PastStream } from '../store/history.ts';
 import type { FailureReason } from './failures.ts';
-import type { LocalStatus, RoleStatus } from './status.ts';
+import type { ClientDeviceStatus, LocalStatus, RoleStatus } from './status.ts';
 
 /** The most streams that one tick tells the begin, the bytes and the end of. */
 const MOST = { started: 500, counters: 2000, ended: 100 } as const;
@@ -18,8 +18,8 @@ export interface Change {
   /** Running streams. */
   readonly running: number;
   readonly started?: readonly StreamSnapshot[];
-  /** Number and local of streams that are open now. */
-  readonly opened?: readonly (readonly [id: number, local: string | undefined])[];
+  /** Number, local, and the rule that let it through, of streams that are open now. */
+  readonly opened?: readonly Opened[];
   /** Number and bytes in each direction. */
   readonly counters?: readonly (readonly [id: number, bytesUp: number, bytesDown: number])[];
   /** Numbers of streams that do not run any more. */
@@ -29,10 +29,16 @@ export interface Change {
   /** Locals that are not as they were. */
   readonly locals?: readonly LocalStatus[];
   readonly goneLocals?: readonly string[];
+  /** Clients that came, went or moved. */
+  readonly clients?: readonly ClientDeviceStatus[];
+  /** USER/DEVICE of those that were revoked. */
+  readonly goneClients?: readonly string[];
   readonly failures?: readonly FailureReason[];
   /** What is watched, where it is not as it was: a link that came back, or its round trip. */
   readonly role?: RoleStatus;
 }
+
+type Opened = readonly [id: number, local: string | undefined, rule: string | undefined];
 
 interface Told {
   open: boolean;
@@ -45,6 +51,7 @@ export interface FeedSources {
   readonly ended: (afterSeq: number, limit: number) => readonly PastStream[];
   readonly lastSeq: () => number;
   readonly locals: () => readonly LocalStatus[];
+  readonly clients: () => readonly ClientDeviceStatus[];
   readonly failures: () => readonly FailureReason[];
   readonly role: () => RoleStatus;
 }
@@ -53,9 +60,10 @@ export class Feed {
   readonly #sources: FeedSources;
   readonly #told = new Map<number, Told>();
   readonly #moved: [id: number, bytesUp: number, bytesDown: number][] = [];
-  readonly #opened: [id: number, local: string | undefined][] = [];
+  readonly #opened: Opened[] = [];
   readonly #gone: number[] = [];
-  readonly #locals = new Map<string, string>();
+  readonly #locals: Peers<LocalStatus>;
+  readonly #clients: Peers<ClientDeviceStatus>;
   #failures = '';
   #role = '';
   #lastStarted = 0;
@@ -65,6 +73,8 @@ export class Feed {
 
   constructor(sources: FeedSources) {
     this.#sources = sources;
+    this.#locals = new Peers(sources.locals, ({ name }) => name);
+    this.#clients = new Peers(sources.clients, ({ user, device }) => `${user}/${device}`);
   }
 
   /** Forgets everything: from now on somebody watches who is told of all that runs now by other means. */
@@ -75,19 +85,19 @@ export class Feed {
     for (const list of [this.#moved, this.#opened, this.#gone]) list.length = 0;
     this.#lastStarted = lastStarted;
     this.#lastEnded = this.#sources.lastSeq();
-    this.#locals.clear();
-    for (const local of this.#sources.locals()) this.#locals.set(local.name, fingerprintOf(local));
+    this.#locals.restart();
+    this.#clients.restart();
     this.#failures = JSON.stringify(this.#sources.failures());
     this.#role = JSON.stringify(this.#sources.role());
   }
 
   /** Sees each running stream, once per tick. */
-  see({ id, isOpen, local, bytesUp, bytesDown }: StreamProgress): void {
+  see({ id, isOpen, local, rule, bytesUp, bytesDown }: StreamProgress): void {
     const told = this.#told.get(id);
     if (told === undefined) return;
     if (isOpen && !told.open) {
       told.open = true;
-      this.#opened.push([id, local]);
+      this.#opened.push([id, local, rule]);
     }
     if (bytesUp !== told.up || bytesDown !== told.down) this.#moved.push([id, bytesUp, bytesDown]);
   }
@@ -109,7 +119,7 @@ export class Feed {
       ...nonEmpty('opened', this.#opened.splice(0)),
       ...nonEmpty('counters', this.#counters()),
       ...nonEmpty('ended', this.#ended()),
-      ...this.#changedLocals(),
+      ...this.#changedPeers(),
       ...this.#changedFailures(),
       ...this.#changedRole(),
     };
@@ -145,18 +155,15 @@ export class Feed {
     return ended;
   }
 
-  #changedLocals(): Pick<Change, 'locals' | 'goneLocals'> {
-    const locals = this.#sources.locals();
-    const gone = new Set(this.#locals.keys());
-    const changed = locals.filter((local) => {
-      gone.delete(local.name);
-      const fingerprint = fingerprintOf(local);
-      if (this.#locals.get(local.name) === fingerprint) return false;
-      this.#locals.set(local.name, fingerprint);
-      return true;
-    });
-    for (const name of gone) this.#locals.delete(name);
-    return { ...nonEmpty('locals', changed), ...nonEmpty('goneLocals', [...gone]) };
+  #changedPeers(): Pick<Change, 'locals' | 'goneLocals' | 'clients' | 'goneClients'> {
+    const [locals, goneLocals] = this.#locals.changed();
+    const [clients, goneClients] = this.#clients.changed();
+    return {
+      ...nonEmpty('locals', locals),
+      ...nonEmpty('goneLocals', goneLocals),
+      ...nonEmpty('clients', clients),
+      ...nonEmpty('goneClients', goneClients),
+    };
   }
 
   #changedRole(): Pick<Change, 'role'> {
@@ -176,8 +183,38 @@ export class Feed {
   }
 }
 
-/** Of a local that is connected, "last seen" is always now. */
-const fingerprintOf = (local: LocalStatus): string => JSON.stringify({ ...local, lastSeenAt: 0 });
+/** Those who dial the server, and how each was when that was told last. */
+class Peers<T extends { readonly lastSeenAt: number }> {
+  readonly #list: () => readonly T[];
+  readonly #nameOf: (peer: T) => string;
+  readonly #told = new Map<string, string>();
+
+  constructor(list: () => readonly T[], nameOf: (peer: T) => string) {
+    this.#list = list;
+    this.#nameOf = nameOf;
+  }
+
+  restart(): void {
+    this.#told.clear();
+    this.changed();
+  }
+
+  /** Those that are not as they were, and the names of those that are no more. */
+  changed(): readonly [changed: readonly T[], gone: readonly string[]] {
+    const gone = new Set(this.#told.keys());
+    const changed = this.#list().filter((peer) => {
+      const name = this.#nameOf(peer);
+      gone.delete(name);
+      // Of one that is connected, "last seen" is always now.
+      const text = JSON.stringify({ ...peer, lastSeenAt: 0 });
+      if (this.#told.get(name) === text) return false;
+      this.#told.set(name, text);
+      return true;
+    });
+    for (const name of gone) this.#told.delete(name);
+    return [changed, [...gone]];
+  }
+}
 
 const nonEmpty = <K extends string, T>(key: K, list: readonly T[]): { [key in K]?: readonly T[] } =>
   list.length === 0 ? {} : ({ [key]: list } as { [key in K]?: readonly T[] });

@@ -16,6 +16,7 @@ export const StreamStatus = z
     from: z.string().describe("the client's IP address"),
     target: Address.describe('what the client asked for'),
     local: z.string().optional().describe('missing until one is chosen'),
+    rule: z.string().optional().describe('which rule of this side let it through; missing until that is decided'),
     startedAt: time('when the request came'),
     state: z.enum(['connecting', 'open']),
     bytesUp: z.int().describe('from client to app'),

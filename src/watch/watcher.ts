@@ -12,7 +12,7 @@ import { Figures } from './figures.ts';
 import { Counters } from './counters.ts';
 import { Recorder } from './recorder.ts';
 import { type LinkRoundTrip, RoundTrips } from './round-trips.ts';
-import type { LocalStatus, RoleStatus } from './status.ts';
+import type { ClientDeviceStatus, LocalStatus, RoleStatus } from './status.ts';
 import { encodeEvent, Subscribers } from './subscribers.ts';
 import { Traffic, type TrafficSeries } from './traffic.ts';
 
@@ -26,6 +26,8 @@ export interface WatcherOptions {
   readonly role: () => RoleStatus;
   /** Empty on the side that has none. */
   readonly locals: () => readonly LocalStatus[];
+  /** The devices that have joined as clients. */
+  readonly clients: () => readonly ClientDeviceStatus[];
   /** The user in what a client gave as its name, which may carry a route. */
   readonly userOf: (name: string | undefined) => string;
   /** Undefined where what was is remembered in memory only. */
@@ -67,6 +69,7 @@ export class Watcher implements Disposable {
       ended: (afterSeq, limit) => this.#recorder.since(afterSeq, limit),
       lastSeq: () => this.#recorder.lastSeq,
       locals: options.locals,
+      clients: options.clients,
       failures: () => this.failures(),
       role: options.role,
     });
@@ -112,6 +115,10 @@ export class Watcher implements Disposable {
 
   locals(): readonly LocalStatus[] {
     return this.#options.locals();
+  }
+
+  clients(): readonly ClientDeviceStatus[] {
+    return this.#options.clients();
   }
 
   /** Round trips of the last 15 minutes in milliseconds, oldest first, by the name of a link. */
@@ -186,6 +193,7 @@ export class Watcher implements Disposable {
     yield encodeEvent('snapshot', {
       role: this.role(),
       locals: this.locals(),
+      clients: this.clients(),
       roundTrips: Object.fromEntries(this.#links().map(({ name }) => [name, this.roundTrips(name)])),
       traffic: this.traffic(),
       failures: this.failures(),

@@ -169,6 +169,62 @@ describe('the dashboard', { concurrency: false }, () => {
     await row.waitFor({ state: 'detached' });
   });
 
+  it('shows what a user may do, and how much of that is used', async () => {
+    await depot.addUser('carol', ['home'], {
+      rules: ['deny 10.0.0.0/8', 'allow *:80'],
+      from: ['127.0.0.0/8'],
+      maxStreams: 5,
+      rateBytes: 2_000_000,
+      monthlyBytes: 50_000_000_000,
+      validUntil: Date.UTC(2100, 0, 1),
+    });
+    await show('Users');
+    const row = page.getByRole('row').filter({ hasText: 'carol' });
+    await row.getByText('0 of 5').waitFor();
+    await row.getByText('0 B of 50 GB').waitFor();
+    await row.getByText('2.0 MB/s').waitFor();
+    await row.getByText('2100').waitFor();
+    await row.getByRole('button', { name: 'carol', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    for (const text of ['deny 10.0.0.0/8', 'allow *:80', '127.0.0.0/8']) await dialog.getByText(text).waitFor();
+    assert.deepEqual(await violationsOf(page), []);
+    await page.keyboard.press('Escape');
+  });
+
+  it('says which rule let a stream through', async () => {
+    await show('Streams');
+    const wire = await open('home.depot');
+    await page
+      .getByRole('button', { name: `home.depot:${app.port}`, exact: true })
+      .first()
+      .click();
+    await page.getByRole('dialog').getByText('there are no rules').waitFor();
+    assert.deepEqual(await violationsOf(page), []);
+    await page.keyboard.press('Escape');
+    wire[Symbol.dispose]();
+    await page.getByText('No streams run now.').waitFor();
+  });
+
+  it('shows a client that comes, invites one, and revokes it', async () => {
+    await show('Clients');
+    await page.getByText('No client has joined yet.').waitFor();
+    await page.getByRole('button', { name: 'Invite a client' }).click();
+    await page.getByLabel('The user whose device it is').fill(depot.login.user);
+    await page.keyboard.press('Enter');
+    await page.getByText(/^depot client 'depot:/).waitFor();
+    await page.keyboard.press('Escape');
+    const client = await depot.addClient(depot.login.user, { device: 'laptop' });
+    const row = page.getByRole('row').filter({ hasText: 'laptop' });
+    await row.getByText('up', { exact: true }).waitFor();
+    await row.getByText('127.0.0.1').waitFor();
+    await client.stop();
+    await row.getByText('away', { exact: true }).waitFor();
+    await row.getByText(/^last seen/).waitFor();
+    await row.getByRole('button', { name: `Revoke ${depot.login.user}/laptop` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+    await row.waitFor({ state: 'detached' });
+  });
+
   it('keeps thousands of streams in hand', async () => {
     await show('Streams');
     const wires = await Promise.all(Array.from({ length: 300 }, () => open('home.depot')));
@@ -184,7 +240,8 @@ describe('the dashboard', { concurrency: false }, () => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize(viewport);
       const wire = await open('home.depot');
-      for (const name of ['Overview', 'Locals', 'Streams', 'Users', 'Check', 'Set-up']) {
+      await depot.addClient(depot.login.user, { device: `${colorScheme}-${device}` });
+      for (const name of ['Overview', 'Locals', 'Streams', 'Clients', 'Users', 'Check', 'Set-up']) {
         await show(name);
         await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
         assert.deepEqual(await violationsOf(page), [], name);

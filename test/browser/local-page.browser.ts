@@ -67,7 +67,13 @@ describe('the page of a local', { concurrency: false }, () => {
     const wire = await open('home.depot');
     const row = page.getByRole('row').filter({ hasText: `:${app.port}` });
     await row.getByText('open').waitFor();
-    await row.getByRole('button', { name: 'End' }).click();
+    await row
+      .getByRole('button', { name: `:${app.port}` })
+      .first()
+      .click();
+    await page.getByRole('dialog').getByText('is allowed by loopback (the default)').waitFor();
+    await page.keyboard.press('Escape');
+    await row.getByRole('button', { name: /^End/ }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'End' }).click();
     assert.equal(await wire.ending(), 'rst');
     await page.getByText('No streams run now.').waitFor();

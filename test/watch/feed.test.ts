@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StreamProgress, StreamSnapshot } from '../../src/net/streams.ts';
 import { Feed } from '../../src/watch/feed.ts';
-import type { LocalStatus, RoleStatus } from '../../src/watch/status.ts';
+import type { ClientDeviceStatus, LocalStatus, RoleStatus } from '../../src/watch/status.ts';
 
 const snapshotOf = (id: number): StreamSnapshot => ({
   id,
@@ -24,6 +24,7 @@ const progressOf = (id: number, bytes: number, isOpen = true): StreamProgress =>
   id,
   isOpen,
   local: isOpen ? 'nas' : undefined,
+  rule: undefined,
   bytesUp: 0,
   bytesDown: bytes,
 });
@@ -51,6 +52,7 @@ const feedOf = (
   running: () => readonly number[],
   locals: () => readonly LocalStatus[] = () => [],
   role: () => RoleStatus = () => roleOf(0),
+  clients: () => readonly ClientDeviceStatus[] = () => [],
 ): Feed => {
   const feed = new Feed({
     page: (after, limit) =>
@@ -61,6 +63,7 @@ const feedOf = (
     ended: () => [],
     lastSeq: () => 0,
     locals,
+    clients,
     failures: () => [],
     role,
   });
@@ -91,7 +94,7 @@ describe('a tick', () => {
     );
     feed.see(progressOf(1, 5));
     const moved = feed.change(2, 0, 0, 1);
-    assert.deepEqual([moved.started, moved.opened, moved.counters], [undefined, [[1, 'nas']], [[1, 0, 5]]]);
+    assert.deepEqual([moved.started, moved.opened, moved.counters], [undefined, [[1, 'nas', undefined]], [[1, 0, 5]]]);
     feed.see(progressOf(1, 5));
     assert.deepEqual(feed.change(3, 0, 0, 1), { at: 3, up: 0, down: 0, running: 1 });
     running.pop();
@@ -155,5 +158,34 @@ describe('a tick', () => {
     assert.deepEqual(feed.change(2, 0, 0, 0).locals, locals);
     locals = [];
     assert.deepEqual(feed.change(3, 0, 0, 0).goneLocals, ['nas']);
+  });
+
+  it('tells of a client that comes, goes and is revoked', () => {
+    const laptop: ClientDeviceStatus = {
+      user: 'alice',
+      device: 'laptop',
+      connected: false,
+      draining: false,
+      since: null,
+      lastSeenAt: 1,
+      from: null,
+      software: null,
+      platform: null,
+      rttMs: null,
+      tunnels: { idle: 0, busy: 0 },
+    };
+    let clients: readonly ClientDeviceStatus[] = [laptop];
+    const feed = feedOf(
+      () => [],
+      () => [],
+      () => roleOf(0),
+      () => clients,
+    );
+    clients = [{ ...laptop, connected: true, since: 2, from: '192.0.2.1', lastSeenAt: 2 }];
+    assert.deepEqual(feed.change(1, 0, 0, 0).clients, clients);
+    clients = [{ ...laptop, connected: true, since: 2, from: '192.0.2.1', lastSeenAt: 3 }];
+    assert.equal(feed.change(2, 0, 0, 0).clients, undefined);
+    clients = [];
+    assert.deepEqual(feed.change(3, 0, 0, 0).goneClients, ['alice/laptop']);
   });
 });
