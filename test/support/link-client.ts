@@ -7,7 +7,17 @@ import { generatePrivateKey, type Identity, identityOf } from '../../src/net/ide
 import { LOOPBACK } from './depot.ts';
 
 /** TYPE values of the link, as its specification numbers them. */
-export const Type = { hello: 1, welcome: 2, goodbye: 3, ping: 4, pong: 5, control: 6, open: 16, data: 19 } as const;
+export const Type = {
+  hello: 1,
+  welcome: 2,
+  goodbye: 3,
+  ping: 4,
+  pong: 5,
+  control: 6,
+  open: 16,
+  refused: 18,
+  data: 19,
+} as const;
 
 export interface Frame {
   readonly type: number;
