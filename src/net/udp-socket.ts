@@ -19,12 +19,6 @@ export interface UdpOptions {
 
 const ANY_IPV6 = '::';
 
-/**
- * What may wait in the kernel while this process is busy, as far as the system allows it: its own default lasts for a
- * few milliseconds of a fast flow.
- */
-const RECEIVE_BUFFER_BYTES = 512 * 1024;
-
 /** Ports to choose from, both ends included. */
 export type PortRange = readonly [first: number, last: number];
 
@@ -40,12 +34,7 @@ export class UdpSocket {
     this.#queueBytes = queueBytes;
     this.#isDual = isDual;
     const type = isIPv4(own) ? 'udp4' : 'udp6';
-    this.#socket = dgram.createSocket({
-      type,
-      ipv6Only: type === 'udp6' && !isDual,
-      lookup: asItIs,
-      recvBufferSize: RECEIVE_BUFFER_BYTES,
-    });
+    this.#socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' && !isDual, lookup: asItIs });
     let raw = '';
     let from: Address = { host: '', port: 0 };
     this.#socket.on('message', (data, { address, port }) => {
