@@ -97,7 +97,7 @@ export class DepotClient implements AsyncDisposable {
       },
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
-    this.#streams = new Streams(createServerConnector(this.#uplink), config, {
+    this.#streams = new Streams(createServerConnector(this.#uplink, config.openMs), config, {
       onStart: (stream) => {
         this.watcher.streamStarted(stream);
         this.events.emit('streamStart', stream);

@@ -1,22 +1,47 @@
 // The client's Connector: the server, over the tunnels of the link.
 
 import { DepotError } from '../errors.ts';
+import { deadline } from '../net/dial.ts';
 import type { Connection, Connector, Progress, Request } from '../net/connector.ts';
 import type { Link } from '../uplink/link.ts';
 
-/** Asks the server for a stream. Who asks, the server knows by our key. */
+type Links = { readonly link: Pick<Link, 'tunnel'> | undefined };
+
+/** Asks the server for a stream, which has `openMs` to answer. Who asks, the server knows by our key. */
 export const createServerConnector =
-  (uplink: { readonly link: Pick<Link, 'tunnel'> | undefined }): Connector =>
-  async ({ command, destination, from }: Request, signal: AbortSignal, progress: Progress): Promise<Connection> => {
-    for (;;) {
-      const { link } = uplink;
-      if (link === undefined) throw new DepotError('server-away', 'there is no connection to the server');
-      const tunnel = await link.tunnel(signal);
-      try {
-        return await tunnel.open({ command, destination, from }, signal, progress);
-      } catch (error) {
-        // A tunnel that the server gave up just now: nothing was sent yet, so another one may try.
-        if (signal.aborted || tunnel.connection.isOpen) throw error;
-      }
+  (uplink: Links, openMs: number): Connector =>
+  async (request: Request, signal: AbortSignal, progress: Progress): Promise<Connection> => {
+    const tooLate = (): DepotError => new DepotError('timed-out', `the server did not answer in ${openMs / 1000} s`);
+    const limit = deadline(openMs, tooLate, signal);
+    try {
+      return await ask(uplink, request, limit.signal, {
+        ...progress,
+        listening: (bound) => {
+          // From here on it is the app that is waited for, and the other side says when that has taken too long.
+          limit.stopClock();
+          progress.listening(bound);
+        },
+      });
+    } finally {
+      limit.clear();
     }
   };
+
+const ask = async (
+  uplink: Links,
+  { command, destination, from }: Request,
+  signal: AbortSignal,
+  progress: Progress,
+): Promise<Connection> => {
+  for (;;) {
+    const { link } = uplink;
+    if (link === undefined) throw new DepotError('server-away', 'there is no connection to the server');
+    const tunnel = await link.tunnel(signal);
+    try {
+      return await tunnel.open({ command, destination, from }, signal, progress);
+    } catch (error) {
+      // A tunnel that the server gave up just now: nothing was sent yet, so another one may try.
+      if (signal.aborted || tunnel.connection.isOpen) throw error;
+    }
+  }
+};

@@ -198,6 +198,7 @@ export const ClientConfig = z.strictObject({
     .array(ClientPublish)
     .default([])
     .describe('fixed ports for programs that speak no proxy: LISTEN[/udp]=HOST:PORT, repeatable'),
+  openMs: milliseconds('how long the server may take to answer a request; longer than its own openMs', 35_000),
   device: z.string().min(1).max(255).optional().describe('what this device will be called (default: the host name)'),
   ...entry,
   ...uplink,

@@ -31,7 +31,14 @@ export interface WebServerOptions extends Watched {
   readonly onWrongPassword: (from: string) => void;
 }
 
-const LIMITS = { headersTimeout: 10_000, requestTimeout: 20_000, keepAliveTimeout: 10_000, maxHeaderSize: 16 * 1024 };
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 20_000,
+  // Node looks every 30 s otherwise, and whoever says nothing may stay as long.
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 10_000,
+  maxHeaderSize: 16 * 1024,
+};
 const EXPIRE_EVERY_MS = 10_000;
 
 export class WebServer {

@@ -14,6 +14,8 @@ export interface Fault {
   readonly what: string;
   /** What has to come of it. */
   readonly figure: string;
+  /** About how long all of it takes. */
+  readonly minutes: number;
   readonly run: (stage: Stage) => Promise<Outcome>;
 }
 
@@ -56,11 +58,15 @@ export const duration = (ms: number): string =>
   ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
 
 /** Asks again and again until it is so. Resolves with how long that took; Infinity where it took longer than `mostMs`. */
-export const untilSo = async (isSo: () => boolean | Promise<boolean>, mostMs: number): Promise<number> => {
+export const untilSo = async (
+  isSo: () => boolean | Promise<boolean>,
+  mostMs: number,
+  everyMs = 20,
+): Promise<number> => {
   const startedMs = performance.now();
   for (;;) {
     if (await isSo()) return performance.now() - startedMs;
     if (performance.now() - startedMs > mostMs) return Number.POSITIVE_INFINITY;
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
 };

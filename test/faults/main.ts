@@ -13,13 +13,14 @@ import { type Fault, type Outcome, Stage } from './fault.ts';
 import { descriptors, halfOpen } from './tests/crowds.ts';
 import { localKilled, rivalLocals } from './tests/locals.ts';
 import { churning, duplexEcho, idleStreams, stoppedReaders } from './tests/many.ts';
-import { randomFaults } from './tests/random.ts';
+import { randomFaults, serverKilled } from './tests/random.ts';
 import { blackHole, serverRestart } from './tests/restarts.ts';
 import { transfers } from './tests/transfers.ts';
 
 const FAULTS: readonly Fault[] = [
   transfers,
   randomFaults,
+  serverKilled,
   serverRestart,
   blackHole,
   localKilled,
@@ -74,7 +75,16 @@ const rowOf = ({ what, figure }: Fault, { reached, met }: Outcome): string =>
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Linux ${release()}, Node ${process.version}`;
 const amount = options.short ? 'the short form' : `${stage.scale * 100} % of each test`;
 
+/** What will be done, and about how long it takes. */
+const planOf = (faults: readonly Fault[]): string => {
+  if (stage.short) return `plan: ${faults.map(({ name }) => name).join(', ')}, in the short form`;
+  const minutes = faults.reduce((sum, fault) => sum + fault.minutes, 0) * stage.scale;
+  const each = faults.map(({ name, minutes: ownMinutes }) => `${name} ${ownMinutes}`).join(', ');
+  return `plan: about ${Math.ceil(minutes)} minutes (in full: ${each})`;
+};
+
 say(`seed ${seed}`);
+say(planOf(chosen()));
 settleLoopback();
 const rows: string[] = [];
 let missed = 0;

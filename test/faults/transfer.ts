@@ -23,9 +23,9 @@ const SLICED_BYTES = 16 * 1024;
 const PIECE_BYTES = 200_000;
 
 /** As many small ones as large ones. */
-export const planOf = (seed: number, number: number, largest: number): Plan => {
+export const planOf = (seed: number, number: number, largest: number, smallest = 1): Plan => {
   const chance = new Seeded(`transfer ${seed} ${number} plan`);
-  const size = (): number => Math.max(1, Math.floor(largest ** chance.fraction()));
+  const size = (): number => Math.floor(smallest * (largest / smallest) ** chance.fraction());
   return { seed, number, up: size(), down: size() };
 };
 
@@ -100,15 +100,15 @@ const receive = (socket: net.Socket, wanted: number): Promise<Received> => {
   });
 };
 
-/** The client's end, on a stream that is open. */
-export const carry = async (socket: net.Socket, plan: Plan): Promise<Ending> => {
+/** The client's end, on a stream that is open. `isEnd` says whether what looked like an end was one, where more than TCP can tell. */
+export const carry = async (socket: net.Socket, plan: Plan, isEnd = (): boolean => true): Promise<Ending> => {
   const receiving = receive(socket, plan.down);
   socket.write(`${JSON.stringify(plan)}\n`);
   await send(socket, plan, 'up');
   socket.end();
   const { bytes, digest, rest, how } = await receiving;
   socket.destroy();
-  if (how === 'rst') return 'failed';
+  if (how === 'rst' || !isEnd()) return 'failed';
   if (bytes < plan.down + DIGEST_BYTES) return 'short';
   return digest.equals(digestOf(plan, 'down')) && rest.equals(digestOf(plan, 'up')) ? 'whole' : 'spoilt';
 };

@@ -71,6 +71,11 @@ export class LinkClient implements Disposable {
     return client;
   }
 
+  /** The other end of a connection that somebody dialed to us. */
+  static of(socket: tls.TLSSocket): LinkClient {
+    return new LinkClient(socket);
+  }
+
   send(type: number, stream: number, payload: Uint8Array | object): void {
     const bytes = payload instanceof Uint8Array ? payload : Buffer.from(JSON.stringify(payload));
     const header = Buffer.alloc(8);

@@ -179,11 +179,14 @@ export interface Target {
   readonly port: number;
   /** CMD; CONNECT by default. */
   readonly command?: number;
+  /** How the port is reached; default plain TCP. */
+  readonly connect?: (port: number) => Promise<net.Socket>;
 }
 
 /** Goes through the whole handshake, one message after the other. Reads the reply, whatever it is. */
-export const handshake = async ({ socksPort, login, host, port, command }: Target): Promise<[Wire, SocksReply]> => {
-  const wire = await Wire.connect(socksPort);
+export const handshake = async (target: Target): Promise<[Wire, SocksReply]> => {
+  const { socksPort, login, host, port, command, connect } = target;
+  const wire = connect === undefined ? await Wire.connect(socksPort) : new Wire(await connect(socksPort));
   try {
     wire.write(greeting(login === undefined ? 0 : 2));
     const [, method] = await wire.read(2);

@@ -87,6 +87,7 @@ export const halfOpen: Fault = {
   name: 'strangers',
   what: '10 000 half-open strangers',
   figure: "99.9 % of users' requests succeed meanwhile, all strangers gone in 15 s",
+  minutes: 1,
   run: strangers,
 };
 
@@ -123,5 +124,6 @@ export const descriptors: Fault = {
   name: 'descriptors',
   what: '1 000 clients under `ulimit -n 256`, for server and local',
   figure: 'no crash, the control connection lives, normal again within 1 s',
+  minutes: 1,
   run: fewFiles,
 };

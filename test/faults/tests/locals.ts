@@ -49,6 +49,7 @@ export const localKilled: Fault = {
   name: 'killed',
   what: 'local killed with 1 000 streams',
   figure: 'all end with an error within 1 s, new requests REP 1 within 1 s',
+  minutes: 1,
   run: killWithStreams,
 };
 
@@ -103,5 +104,6 @@ export const rivalLocals: Fault = {
   name: 'rivals',
   what: 'two locals fight for one name, flapping every 0.5 s, 200 times',
   figure: 'newest wins each time, 0 leaks',
+  minutes: 3,
   run: flap,
 };

@@ -93,6 +93,7 @@ export const stoppedReaders: Fault = {
   name: 'readers',
   what: '200 readers that stop, each on a 1 GB source',
   figure: 'RSS grows by less than 512 KiB each, then stays',
+  minutes: 1,
   run: stopReading,
 };
 
@@ -119,6 +120,7 @@ export const idleStreams: Fault = {
   name: 'idle',
   what: '9 000 idle streams',
   figure: 'at most 12 KiB per stream and process, a new stream p99 50 ms',
+  minutes: 1,
   run: stayIdle,
 };
 
@@ -158,6 +160,7 @@ export const duplexEcho: Fault = {
   name: 'echo',
   what: '20 × 100 MB full-duplex echo',
   figure: 'no deadlock',
+  minutes: 1,
   run: echoes,
 };
 
@@ -253,5 +256,6 @@ export const churning: Fault = {
   name: 'churn',
   what: '15 min × 200 streams a second',
   figure: 'descriptors, handles and tunnels back at the start within 5 s, RSS slope after minute 5 under 1 MB a minute',
+  minutes: 15,
   run: churn,
 };

@@ -1,4 +1,5 @@
 // Faults by chance, at any moment of a few transfers: each of these ends whole or visibly failed, and nobody else notices.
+// Several gateways suffer at the same time, each in its own lane, for most of a fault is waiting for its end.
 
 import { spawnSync } from 'node:child_process';
 import { LOOPBACK } from '../../support/depot.ts';
@@ -7,12 +8,16 @@ import { TcpRelay } from '../../support/tcp-relay.ts';
 import type { Seeded } from '../../support/seeded.ts';
 import { type Fault, type Outcome, type Stage, untilSo } from '../fault.ts';
 import { Gateway } from '../gateway.ts';
+import { connectStrictly } from '../strict-tls.ts';
 import { carry, type Ending, planOf } from '../transfer.ts';
-import { TransferApp } from './transfers.ts';
+import { TransferApp } from '../transfer-app.ts';
 
 const FAULTS = 500;
+const LANES = 8;
 const STREAMS = 8;
 const NEIGHBOURS = 2;
+/** Most of them are still on their way when the fault comes. */
+const SMALLEST = 128 * 1024;
 const LARGEST = 16 * 1024 * 1024;
 const HANG_MS = 35_000;
 const BACK_MS = 30_000;
@@ -26,9 +31,13 @@ interface Scene {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Whose neighbours are touched: nobody lives through the death of the server. */
+type Door = 'plain' | 'tls';
+
 interface Kind {
+  /** Nobody lives through the death of the server. */
   readonly sparesNeighbours: boolean;
+  /** Where the streams come in; default every other one inside TLS. */
+  readonly doors?: readonly Door[];
   readonly strike: (scene: Scene) => Promise<void>;
 }
 
@@ -42,6 +51,8 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   'SIGKILL of the server': {
     sparesNeighbours: false,
+    // What the kernel makes of the plain ones has a test of its own, `killed-server`.
+    doors: ['tls'],
     strike: async ({ gateway }) => {
       await gateway.server.stop('SIGKILL');
       await gateway.restartServer();
@@ -88,16 +99,22 @@ const KINDS: Readonly<Record<string, Kind>> = {
 };
 
 type Tally = Record<Ending | 'hung', number>;
+const emptyTally = (): Tally => ({ whole: 0, failed: 0, short: 0, spoilt: 0, hung: 0 });
+
+interface Course {
+  readonly number: number;
+  readonly local: string;
+  readonly door: Door;
+}
 
 /** One transfer, refused and cut off included. */
-const attempt = async (
-  gateway: Gateway,
-  app: TransferApp,
-  stage: Stage,
-  [number, local]: readonly [number, string],
-): Promise<Ending> => {
+const attempt = async (gateway: Gateway, port: number, seed: number, course: Course): Promise<Ending> => {
+  const plan = planOf(seed, course.number, LARGEST, SMALLEST);
+  const target = gateway.target(port, course.local);
   try {
-    return await carry(await openStream(gateway.target(app.port, local)), planOf(stage.seed, number, LARGEST));
+    if (course.door === 'plain') return await carry(await openStream(target), plan);
+    const { socket, isEnd } = await connectStrictly(target.socksPort);
+    return await carry(await openStream({ ...target, connect: () => Promise.resolve(socket) }), plan, isEnd);
   } catch {
     // No stream came of it, and whoever asked was told.
     return 'failed';
@@ -110,68 +127,132 @@ const orHung = async (transfer: Promise<Ending>): Promise<Ending | 'hung'> => {
   return Promise.race([transfer, timer.promise]).finally(() => clearTimeout(handle));
 };
 
-const isBack = (gateway: Gateway, app: TransferApp): Promise<number> =>
-  untilSo(async () => (await gateway.works(app.port)) && gateway.works(app.port, 'other'), BACK_MS);
+/** What came of all lanes. */
+class Toll {
+  readonly tally = emptyTally();
+  readonly harmed: string[] = [];
+  readonly wrong = new Map<string, number>();
+  faults = 0;
+  underWay = 0;
+  wrongAtApps = 0;
 
-const report = (
-  total: number,
-  tally: Tally,
-  atApp: number,
-  harmed: readonly string[],
-  shorts: ReadonlyMap<string, number>,
-): string => {
-  const why = [...shorts].map(([kind, count]) => `${count} after ${kind}`).join(', ');
-  return `${total} faults, ${tally.whole} streams whole, ${tally.failed} visibly failed, ${tally.short + tally.spoilt} short at a client, ${atApp} at the app${why === '' ? '' : ` (${why})`}, ${tally.hung} hung, ${harmed.length === 0 ? 'no neighbour' : `neighbours at ${[...new Set(harmed)].join(', ')}`} touched`;
-};
+  get reached(): string {
+    const { whole, failed, short, spoilt, hung } = this.tally;
+    const why = [...this.wrong].map(([kind, count]) => `${count} after ${kind}`).join(', ');
+    const touched = this.harmed.length === 0 ? 'no neighbour' : `neighbours at ${[...new Set(this.harmed)].join(', ')}`;
+    return `${this.faults} faults, ${this.underWay} streams under way when they came; ${whole} whole, ${failed} visibly failed, ${short + spoilt} short at a client, ${this.wrongAtApps} at the app${why === '' ? '' : ` (${why})`}, ${hung} hung, ${touched} touched`;
+  }
 
-const run = async (stage: Stage): Promise<Outcome> => {
-  const chance = stage.chance('random faults');
+  get isClean(): boolean {
+    const { short, spoilt, hung } = this.tally;
+    return short + spoilt + this.wrongAtApps + hung === 0 && this.harmed.length === 0;
+  }
+}
+
+/** One gateway, with the faults that are its share, one after the other. */
+const lane = async (stage: Stage, which: number, numbers: readonly number[], toll: Toll): Promise<void> => {
+  const chance = stage.chance(`random faults ${which}`);
   await using gateway = await Gateway.start({ stage });
   await using app = await TransferApp.start();
   const to = { host: LOOPBACK, port: gateway.printed.controlPort };
   await using relay = await TcpRelay.listen({ host: LOOPBACK, port: 0 }, to);
   await gateway.join('home', relay.port);
   await gateway.join('other');
-  const tally: Tally = { whole: 0, failed: 0, short: 0, spoilt: 0, hung: 0 };
-  const harmed: string[] = [];
-  const shorts = new Map<string, number>();
-  const total = stage.count(FAULTS, Object.keys(KINDS).length);
-  for (let number = 0; number < total; number += 1) {
+  for (const number of numbers) {
     // Each kind in its turn, so that a short run has them all.
     const [name = '', kind] = Object.entries(KINDS)[number % Object.keys(KINDS).length] ?? [];
-    const before = app.count('short');
-    const startedMs = performance.now();
-    const first = number * (STREAMS + NEIGHBOURS);
-    const ours = Array.from({ length: STREAMS }, (_, index) =>
-      orHung(attempt(gateway, app, stage, [first + index, 'home'])),
-    );
-    const others = Array.from({ length: NEIGHBOURS }, (_, index) =>
-      orHung(attempt(gateway, app, stage, [first + STREAMS + index, 'other'])),
-    );
+    const wrongBefore = app.count('short') + app.count('spoilt');
+    let running = STREAMS;
+    const carryOne = async (index: number): Promise<Ending | 'hung'> => {
+      const { doors = ['plain', 'tls'] } = kind ?? {};
+      const door = doors[index % doors.length] ?? 'plain';
+      const local = index < STREAMS ? 'home' : 'other';
+      const course = { number: number * (STREAMS + NEIGHBOURS) + index, local, door };
+      const ending = await orHung(attempt(gateway, app.port, stage.seed, course));
+      if (index < STREAMS) running -= 1;
+      return ending;
+    };
+    const carried = Array.from({ length: STREAMS + NEIGHBOURS }, (_, index) => carryOne(index));
     await pause(chance.below(chance.pick([50, 200])));
+    toll.underWay += running;
     await kind?.strike({ stage, gateway, relay, chance });
-    const endings = await Promise.all(ours);
-    for (const ending of endings) tally[ending] += 1;
-    const spared = await Promise.all(others);
-    if (kind?.sparesNeighbours === true && spared.some((ending) => ending !== 'whole')) harmed.push(name);
-    if (!Number.isFinite(await isBack(gateway, app))) harmed.push(`${name} (it did not come back)`);
-    const short = endings.filter((ending) => ending === 'short').length + app.count('short') - before;
-    process.stderr.write(
-      `  ${name}: ${endings.join(' ')}; ${spared.join(' ')}; ${Math.round(performance.now() - startedMs)} ms\n`,
-    );
-    if (short > 0) shorts.set(name, (shorts.get(name) ?? 0) + short);
+    const endings = await Promise.all(carried);
+    for (const ending of endings.slice(0, STREAMS)) toll.tally[ending] += 1;
+    const spared = endings.slice(STREAMS).every((ending) => ending === 'whole');
+    if (kind?.sparesNeighbours === true && !spared) toll.harmed.push(name);
+    const isBack = async (): Promise<boolean> => (await gateway.works(app.port)) && gateway.works(app.port, 'other');
+    if (!Number.isFinite(await untilSo(isBack, BACK_MS))) toll.harmed.push(`${name} (it did not come back)`);
+    const wrongAtApp = app.count('short') + app.count('spoilt') - wrongBefore;
+    const wrong = wrongAtApp + endings.filter((ending) => ending === 'short' || ending === 'spoilt').length;
+    if (wrong > 0) {
+      toll.wrong.set(name, (toll.wrong.get(name) ?? 0) + wrong);
+      process.stderr.write(`  ${name}, number ${number}: ${endings.join(' ')}, ${wrongAtApp} wrong at the app\n`);
+    }
+    toll.wrongAtApps += wrongAtApp;
+    toll.faults += 1;
   }
-  const wrong = tally.short + tally.spoilt + app.count('short') + app.count('spoilt');
-  return {
-    reached: report(total, tally, app.count('short'), harmed, shorts),
-    met: wrong === 0 && tally.hung === 0 && harmed.length === 0,
-  };
+};
+
+const run = async (stage: Stage): Promise<Outcome> => {
+  const kinds = Object.keys(KINDS).length;
+  const total = stage.count(FAULTS, kinds);
+  const lanes = Math.min(LANES, Math.ceil(total / kinds));
+  const toll = new Toll();
+  const numbers = Array.from({ length: total }, (_, number) => number);
+  await Promise.all(
+    Array.from({ length: lanes }, (_, index) => {
+      const share = numbers.slice(Math.floor((index * total) / lanes), Math.floor(((index + 1) * total) / lanes));
+      return lane(stage, index, share, toll);
+    }),
+  );
+  return { reached: toll.reached, met: toll.isClean };
 };
 
 export const randomFaults: Fault = {
   name: 'random',
-  what: '500 random faults (SIGKILL, SIGSTOP, RST at byte N, connection killed from outside, black hole)',
+  what: '500 random faults (SIGKILL, SIGSTOP, RST at byte N, connection killed from outside, black hole), half of the streams inside TLS',
   figure:
     'each stream whole or visibly failed: 0 short reads that end cleanly, 0 hangs beyond 35 s, neighbours untouched',
+  minutes: 10,
   run,
+};
+
+const KILLS = 50;
+
+const killServer = async (stage: Stage): Promise<Outcome> => {
+  const chance = stage.chance('killed servers');
+  await using gateway = await Gateway.start({ stage });
+  await using app = await TransferApp.start();
+  await gateway.join();
+  const tallies: Record<Door, Tally> = { plain: emptyTally(), tls: emptyTally() };
+  const kills = stage.count(KILLS, 3);
+  for (let kill = 0; kill < kills; kill += 1) {
+    const carried = (['plain', 'tls'] as const).flatMap((door) =>
+      Array.from({ length: STREAMS }, async (_, index) => {
+        const course = { number: (kill * 2 + (door === 'tls' ? 1 : 0)) * STREAMS + index, local: 'home', door };
+        tallies[door][await orHung(attempt(gateway, app.port, stage.seed, course))] += 1;
+      }),
+    );
+    await pause(chance.below(200));
+    await gateway.server.stop('SIGKILL');
+    await gateway.restartServer();
+    await Promise.all(carried);
+    await untilSo(() => gateway.works(app.port), BACK_MS);
+  }
+  const { plain, tls } = tallies;
+  const said = ({ whole, failed, short }: Tally): string => `${whole} whole, ${failed} visibly failed, ${short} short`;
+  const atApp = app.count('short') + app.count('spoilt');
+  const wrong = [plain, tls].reduce((sum, { short, spoilt, hung }) => sum + short + spoilt + hung, atApp);
+  return {
+    reached: `${kills} times; plain entry: ${said(plain)} (the kernel's FIN); inside TLS: ${said(tls)}; ${atApp} short at the app`,
+    met: wrong === 0,
+  };
+};
+
+export const serverKilled: Fault = {
+  name: 'killed-server',
+  what: 'server killed in the middle of 8 streams at the plain entry and 8 inside TLS, 50 times',
+  figure: '0 short reads that end cleanly',
+  minutes: 2,
+  run: killServer,
 };

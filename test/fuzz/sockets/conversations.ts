@@ -7,6 +7,9 @@ const join = (...parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
 const http = (head: string, ...fields: readonly string[]): Buffer =>
   Buffer.from([head, 'Host: nas.depot', ...fields, '', ''].join('\r\n'));
 
+const web = (head: string, ...fields: readonly string[]): Buffer =>
+  Buffer.from([head, 'Host: localhost', ...fields, '', ''].join('\r\n'));
+
 const WRONG = `Proxy-Authorization: Basic ${Buffer.from('owner:wrong').toString('base64')}`;
 
 export const SOCKS: readonly Buffer[] = [
@@ -60,6 +63,14 @@ const frame = (type: number, stream: number, payload: object | string): Buffer =
   return join(header, bytes);
 };
 
+const open = (command: string, host: string, port: number): object => ({
+  command,
+  destination: { host, port },
+  from: '127.0.0.1',
+});
+const openFrame = (command: string, host: string, port: number): Buffer =>
+  frame(Type.open, 1, open(command, host, port));
+
 /** Inside TLS, with a key that nobody knows. */
 export const STRANGERS: readonly Buffer[] = [
   frame(Type.hello, 0, controlHello()),
@@ -91,6 +102,72 @@ export const CONTROL_FRAMES: readonly Buffer[] = [
   frame(Type.pong, 0, '12345678'),
   frame(Type.goodbye, 0, { code: 'stopped', message: 'bye' }),
   frame(Type.data, 0, 'data'),
+];
+
+/** Of a device that was let in, on its tunnel: what it asks for, at locals and apps that it may not have too. */
+export const DEVICE_FRAMES: readonly Buffer[] = [
+  openFrame('connect', 'nas.depot', 80),
+  openFrame('connect', 'home.depot', 1),
+  join(openFrame('connect', '127.0.0.1', 1), frame(Type.data, 1, 'early'), frame(0x14, 1, '')),
+  openFrame('associate', '0.0.0.0', 0),
+  join(openFrame('associate', '0.0.0.0', 0), frame(0x17, 1, '\u0001\u007f\0\0\u0001\0\u0035datagram')),
+  openFrame('bind', '0.0.0.0', 0),
+  openFrame('resolve', 'nas.depot', 0),
+  openFrame('resolve-ptr', '127.0.0.1', 0),
+  join(openFrame('connect', 'nas.depot', 80), frame(0x15, 1, { code: 'aborted', message: 'gone' })),
+  frame(0x16, 1, '\0\0\u0010\0'),
+  frame(Type.ping, 0, '12345678'),
+];
+
+/** Of a server that was taken over, on a tunnel of a local: apps that the local may not dial, in many spellings. */
+export const commandsFor = (forbidden: number): readonly Buffer[] => [
+  ...['127.0.0.1', 'localhost', '::1', '0.0.0.0', '::ffff:127.0.0.1', '127.1', '2130706433', 'LOCALHOST.'].map((host) =>
+    join(openFrame('connect', host, forbidden), frame(Type.data, 1, 'data'), frame(0x14, 1, '')),
+  ),
+  openFrame('associate', '0.0.0.0', 0),
+  join(openFrame('associate', '0.0.0.0', 0), frame(0x17, 1, '\u0001\u007f\0\0\u0001\0\u0035datagram')),
+  openFrame('bind', '0.0.0.0', 0),
+  openFrame('resolve', 'localhost', 0),
+  openFrame('resolve-ptr', '127.0.0.1', 0),
+  join(openFrame('connect', 'localhost', 1), frame(0x15, 1, { code: 'aborted', message: 'gone' })),
+  frame(Type.goodbye, 0, { code: 'stopped', message: 'bye' }),
+  frame(Type.ping, 0, '12345678'),
+];
+
+export const WELCOME = { version: 2, name: 'home', user: 'owner', software: 'a test' } as const;
+
+/** Of the same server, on a control connection. */
+export const ORDERS: readonly Buffer[] = [
+  frame(Type.welcome, 0, WELCOME),
+  frame(Type.control, 0, { type: 'tunnels', ids: ['x', 'y'] }),
+  frame(Type.control, 0, { type: 'request', tunnel: 'x', open: open('connect', 'localhost', 1) }),
+  frame(Type.control, 0, { type: 'tunnels', ids: [] }),
+  frame(Type.ping, 0, '12345678'),
+  frame(Type.pong, 0, '12345678'),
+  frame(Type.goodbye, 0, { code: 'stopped', message: 'bye' }),
+  frame(Type.goodbye, 0, { code: 'revoked', message: 'bye' }),
+];
+
+/** At the dashboard. */
+export const WEB: readonly Buffer[] = [
+  web('GET / HTTP/1.1'),
+  web('GET /healthz HTTP/1.1', 'Connection: close'),
+  web('GET /api/v1/status HTTP/1.1', 'Cookie: depot-8888=x'),
+  web('GET /api/v1/events HTTP/1.1', 'Accept: text/event-stream'),
+  web('DELETE /api/v1/session HTTP/1.1'),
+  web('GET /metrics HTTP/1.1', 'Authorization: Bearer x'),
+  web('GET /assets/../../etc/passwd HTTP/1.1', 'If-None-Match: "x"', 'Accept-Encoding: gzip'),
+  join(web('POST /api/v1/invitations HTTP/1.1', 'Content-Length: 14'), Buffer.from('{"name":"nas"}')),
+  join(web('PATCH /api/v1/users/owner HTTP/1.1', 'Transfer-Encoding: chunked'), Buffer.from('2\r\n{}\r\n0\r\n\r\n')),
+  http('GET / HTTP/1.1', 'Origin: http://evil.example', 'Sec-Fetch-Site: cross-site'),
+];
+
+/** Each costs the server a hash. */
+export const WEB_PASSWORDS: readonly Buffer[] = [
+  join(
+    web('POST /api/v1/session HTTP/1.1', 'Content-Type: application/json', 'Content-Length: 20'),
+    Buffer.from('{"password":"wrong"}'),
+  ),
 ];
 
 /** The admin socket: whoever can open it may do everything, so these only ask. */
