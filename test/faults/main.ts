@@ -2,7 +2,7 @@
 //   npm run faults -- [--seed N] [--only NAME,NAME] [--scale 0.1 | --short] [--out FILE]
 // The same seed does the same. --scale does a part of each test, with the timers that depot has by default. --short is
 // for CI: a twentieth of each, on one loopback, with the timers of depot cut to a tenth. Ends with 1 where a figure was
-// not reached.
+// not reached. --out writes the rows into a file, beside those of other tests that are there.
 
 import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -69,11 +69,18 @@ const attempt = async ({ name, run }: Fault): Promise<Outcome> => {
   return outcome;
 };
 
-const rowOf = ({ what, figure }: Fault, { reached, met }: Outcome): string =>
-  `| ${[what, figure, reached, met ? 'yes' : '**no**'].map((cell) => cell.replaceAll(/[|\n]/g, ' ')).join(' | ')} |`;
-
 const machine = `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Linux ${release()}, Node ${process.version}`;
-const amount = options.short ? 'the short form' : `${stage.scale * 100} % of each test`;
+const amount = options.short ? 'short form' : stage.scale === 1 ? 'in full' : `${stage.scale * 100} %`;
+const thisRun = `${amount}, seed ${seed}, ${new Date().toISOString().slice(0, 10)}`;
+
+const rowOf = ({ what, figure }: Fault, { reached, met }: Outcome): string => {
+  const cells = [what, figure, reached, met ? 'yes' : '**no**', thisRun];
+  return `| ${cells.map((cell) => cell.replaceAll(/[|\n]/g, ' ')).join(' | ')} |`;
+};
+
+/** The rows that an earlier run has written, by what was done. */
+const earlierRows = (text: string): ReadonlyMap<string, string> =>
+  new Map([...text.matchAll(/^\| (.*?) +\|.*$/gm)].map(([row, what = '']) => [what, row]));
 
 /** What will be done, and about how long it takes. */
 const planOf = (faults: readonly Fault[]): string => {
@@ -86,26 +93,28 @@ const planOf = (faults: readonly Fault[]): string => {
 say(`seed ${seed}`);
 say(planOf(chosen()));
 settleLoopback();
-const rows: string[] = [];
+const rows = new Map<string, string>();
 let missed = 0;
 for (const fault of chosen()) {
   const outcome = await attempt(fault);
-  rows.push(rowOf(fault, outcome));
+  rows.set(fault.what, rowOf(fault, outcome));
   if (!outcome.met) missed += 1;
 }
-const table = [
-  `Seed ${seed}, ${amount}, ${new Date().toISOString().slice(0, 10)}. ${machine}.`,
-  '',
-  '| test | figure to reach | reached | met |',
-  '| --- | --- | --- | --- |',
-  ...rows,
-].join('\n');
-if (options.out === undefined) process.stdout.write(`${table}\n`);
+
+const tableOf = (earlier: ReadonlyMap<string, string>): string =>
+  [
+    `${machine}.`,
+    '',
+    '| test | figure to reach | reached | met | run |',
+    '| --- | --- | --- | --- | --- |',
+    ...FAULTS.flatMap(({ what }) => rows.get(what) ?? earlier.get(what) ?? []),
+  ].join('\n');
+if (options.out === undefined) process.stdout.write(`${tableOf(new Map())}\n`);
 else {
   const text = readFileSync(options.out, 'utf8');
-  const [head = ''] = text.split(BEGIN);
-  const [, tail = ''] = text.split(END);
-  writeFileSync(options.out, `${head}${BEGIN}\n\n${table}\n\n${END}${tail}`);
+  const [head = '', rest = ''] = text.split(BEGIN);
+  const [table = '', tail = ''] = rest.split(END);
+  writeFileSync(options.out, `${head}${BEGIN}\n\n${tableOf(earlierRows(table))}\n\n${END}${tail}`);
 }
 // What a broken test left open keeps nobody waiting.
 process.exit(missed === 0 ? 0 : 1);

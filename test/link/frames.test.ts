@@ -15,6 +15,7 @@ import {
   writeHeader,
 } from '../../src/link/frames.ts';
 import { concat, hex, toHex } from '../support/bytes.ts';
+import { frameLog } from '../support/frames.ts';
 
 interface Frame {
   readonly type: FrameType;
@@ -22,23 +23,10 @@ interface Frame {
   readonly payload: string;
 }
 
-/** What a reader delivers. Data that came in pieces is joined, for pieces are how bytes arrive, not what they mean. */
 const read = (pieces: readonly Uint8Array[]): Frame[] => {
-  const frames: Frame[] = [];
-  const reader = new FrameReader({
-    data: (stream, bytes) => {
-      assert.ok(bytes.length > 0, 'a piece of data is never empty');
-      const last = frames.at(-1);
-      if (last?.type === FrameType.data && last.stream === stream) {
-        frames[frames.length - 1] = { ...last, payload: `${last.payload} ${toHex(bytes)}` };
-      } else {
-        frames.push({ type: FrameType.data, stream, payload: toHex(bytes) });
-      }
-    },
-    frame: (type, stream, payload) => frames.push({ type, stream, payload: toHex(payload) }),
-  });
+  const { reader, seen } = frameLog();
   for (const piece of pieces) reader.push(piece);
-  return frames;
+  return seen.map((frame) => ({ ...frame, payload: toHex(frame.payload) }));
 };
 
 const isViolation = (error: unknown): boolean => error instanceof DepotError && error.code === 'protocol-violation';

@@ -5,20 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { decodeWindow, FrameReader, FrameType } from '../../src/link/frames.ts';
-import {
-  Control,
-  Failure,
-  Hello,
-  LocalControl,
-  Open,
-  Opened,
-  parseMessage,
-  PROTOCOL_VERSIONS,
-  Welcome,
-} from '../../src/link/messages.ts';
-
-const SCHEMAS = { Hello, Welcome, Control, LocalControl, Open, Opened, Failure } as const;
+import { decodeWindow, FrameType } from '../../src/link/frames.ts';
+import { parseMessage, PROTOCOL_VERSIONS } from '../../src/link/messages.ts';
+import { frameLog, MESSAGES, type SeenFrame } from '../support/frames.ts';
 
 interface Released {
   readonly version: number;
@@ -28,7 +17,7 @@ interface Released {
   /** The whole frame, in hex. */
   readonly frame: string;
   /** What is in it: a message of this schema, or bytes. */
-  readonly schema?: keyof typeof SCHEMAS;
+  readonly schema?: keyof typeof MESSAGES;
   readonly message?: unknown;
   readonly payload?: string;
 }
@@ -36,14 +25,10 @@ interface Released {
 const FILE = path.join(import.meta.dirname, 'released-frames.json');
 const released = JSON.parse(readFileSync(FILE, 'utf8')) as readonly Released[];
 
-const read = (frame: string): { type: number; stream: number; payload: Buffer }[] => {
-  const found: { type: number; stream: number; payload: Buffer }[] = [];
-  const reader = new FrameReader({
-    data: (stream, bytes) => found.push({ type: FrameType.data, stream, payload: Buffer.from(bytes) }),
-    frame: (type, stream, payload) => found.push({ type, stream, payload: Buffer.from(payload) }),
-  });
+const read = (frame: string): readonly SeenFrame[] => {
+  const { reader, seen } = frameLog();
   reader.push(Buffer.from(frame, 'hex'));
-  return found;
+  return seen;
 };
 
 describe('a released frame is understood for ever', () => {
@@ -53,8 +38,8 @@ describe('a released frame is understood for ever', () => {
       assert.deepEqual(more, []);
       assert.deepEqual({ type: only?.type, stream: only?.stream }, { type: FrameType[type], stream });
       const bytes = only?.payload ?? Buffer.alloc(0);
-      if (schema === undefined) assert.equal(bytes.toString('hex'), payload);
-      else assert.deepEqual(parseMessage<unknown>(SCHEMAS[schema], bytes), message);
+      if (schema === undefined) assert.equal(Buffer.from(bytes).toString('hex'), payload);
+      else assert.deepEqual(parseMessage<unknown>(MESSAGES[schema], bytes), message);
     });
   }
 

@@ -6,26 +6,17 @@ import {
   decodeWindow,
   encodeFrame,
   encodeWindow,
-  FrameReader,
   FrameType,
   INITIAL_WINDOW_BYTES,
   MAX_DATAGRAM_BYTES,
   MAX_MESSAGE_BYTES,
 } from '../../../src/link/frames.ts';
 import { formatJoinLink, type JoinLink, parseJoinLink } from '../../../src/link/join-link.ts';
-import {
-  Control,
-  Failure,
-  Hello,
-  LocalControl,
-  Open,
-  Opened,
-  parseMessage,
-  Welcome,
-} from '../../../src/link/messages.ts';
+import { parseMessage } from '../../../src/link/messages.ts';
 import { nextStreamState, type StreamEvent, type StreamState } from '../../../src/link/stream-state.ts';
 import { ReceiveWindow, WindowBudget } from '../../../src/link/window.ts';
 import { concat } from '../../support/bytes.ts';
+import { frameLog, MESSAGES } from '../../support/frames.ts';
 import { bytes, changed, changes, cut, cuts, outcome, type Property, property } from './property.ts';
 
 const TYPES = Object.values(FrameType);
@@ -41,27 +32,17 @@ const boasting = fc
     Uint8Array.from([type, length >> 16, (length >> 8) & 255, length & 255, 0, 0, 0, 1, ...rest]),
   );
 
-/** What a reader delivers: data of one stream in a row counts as one piece, for its pieces mean nothing. */
 const read = (pieces: readonly Uint8Array[]): unknown => {
-  const seen: { type: FrameType; stream: number; payload: Uint8Array }[] = [];
-  const reader = new FrameReader({
-    data: (stream, piece) => {
-      const last = seen.at(-1);
-      if (last?.type === FrameType.data && last.stream === stream) last.payload = concat(last.payload, piece);
-      else seen.push({ type: FrameType.data, stream, payload: Uint8Array.from(piece) });
-    },
-    frame: (type, stream, payload) => {
-      assert.ok(payload.length <= (type === FrameType.datagram ? MAX_DATAGRAM_BYTES : MAX_MESSAGE_BYTES));
-      seen.push({ type, stream, payload: Uint8Array.from(payload) });
-    },
-  });
+  const { reader, seen } = frameLog();
   const result = outcome(() => {
     for (const piece of pieces) reader.push(piece);
   }, 'protocol-violation');
+  for (const { type, payload } of seen)
+    if (type !== FrameType.data)
+      assert.ok(payload.length <= (type === FrameType.datagram ? MAX_DATAGRAM_BYTES : MAX_MESSAGE_BYTES));
   return { seen, result };
 };
 
-const SCHEMAS = { Hello, Welcome, Failure, Open, Opened, Control, LocalControl };
 const EXAMPLES: readonly unknown[] = [
   { purpose: 'control', versions: [2, 1], software: 'depot/1', platform: 'linux-x64', invitation: 'x'.repeat(43) },
   { purpose: 'client', device: 'laptop', versions: [2], software: 'depot/1', platform: 'linux-x64' },
@@ -143,7 +124,7 @@ export const LINK: readonly Property[] = [
   ),
   property(
     'a message is read, or is a violation',
-    [fc.constantFrom(...Object.values(SCHEMAS)), message],
+    [fc.constantFrom(...Object.values(MESSAGES)), message],
     (schema, payload) => {
       const first = outcome(() => parseMessage<unknown>(schema, payload), 'protocol-violation');
       if ('error' in first) return;
