@@ -13,6 +13,7 @@ import type {
   UserInfo,
   WebAdministration,
 } from '../watch/admin-api.ts';
+import type { Upgraded } from '../watch/answers.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { Status } from '../watch/status.ts';
 
@@ -39,6 +40,9 @@ export class AdminClient implements Administration {
   }
   reload(): Promise<Reloaded> {
     return this.#call('POST', '/reload');
+  }
+  upgrade(): Promise<Upgraded> {
+    return this.#call('POST', '/upgrade');
   }
   invite(name: string): Promise<Invitation> {
     return this.#call('POST', '/invitations', { name });

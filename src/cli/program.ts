@@ -62,6 +62,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'read the configuration again; a bad one changes nothing',
     load: async () => (await import('./reload.ts')).reloadCommand(),
   },
+  upgrade: {
+    summary: 'replace a running server by what is installed now, and refuse nobody',
+    load: async () => (await import('./upgrade.ts')).upgradeCommand(),
+  },
   backup: {
     summary: "copy a server's database, while it runs or not",
     load: async () => (await import('./backup.ts')).backupCommand(),

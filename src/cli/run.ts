@@ -7,6 +7,8 @@ interface Stoppable {
   stop(options?: { readonly drain?: boolean }): Promise<void>;
   /** Left out where there is no configuration to read again. Rejects with what is wrong; the role has logged it. */
   reload?(): Promise<unknown>;
+  /** Resolves when it has stopped by itself, and rejects where it had to. Left out where that never happens. */
+  readonly stopped?: Promise<void>;
 }
 
 const INTERRUPTED = 130;
@@ -39,6 +41,7 @@ export const untilSignal = (role: Stoppable): Promise<number> =>
       ending = true;
       stopped.then(() => resolve(code), reject);
     };
+    role.stopped?.then(() => resolve(code), reject);
     process.on('SIGTERM', () => end(!ending));
     process.on('SIGHUP', () => {
       // What is wrong is in the log, and a signal has no answer.

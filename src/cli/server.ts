@@ -5,6 +5,7 @@ import { ServerConfig } from '../config/schema.ts';
 import type { FirstStart } from '../server/administration.ts';
 import { DepotServer } from '../server/server.ts';
 import { VERSION } from '../version.ts';
+import { lineageOf } from './lineage.ts';
 import { createLog } from './log.ts';
 import { formatPublished, print } from './output.ts';
 import { untilSignal } from './run.ts';
@@ -71,7 +72,12 @@ export const serverCommand = (): Command =>
       '\nExamples:\n  depot server --advertise vps.example\n  depot server --host 127.0.0.1 --socks-port 1080',
     )
     .action(async (options: CommonOptions & Partial<ServerConfig>) => {
-      const server = await DepotServer.start({ ...settingsOf(options), env: process.env, log: createLog });
+      const lineage = await lineageOf();
+      const settings = { ...settingsOf(options), env: process.env, log: createLog };
+      const server = await DepotServer.start(settings, lineage).catch(async (error: unknown) => {
+        await lineage.predecessor?.giveUp(error);
+        throw error;
+      });
       print(describe(server));
       process.exitCode = await untilSignal(server);
     });

@@ -65,6 +65,9 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 LimitNOFILE=1048576`;
 
+/** `depot upgrade`: the new process tells systemd that it is the main one now. */
+const SUCCEEDED = 'NotifyAccess=all\n';
+
 export const unitOf = ({ role, scope, command, args, home }: UnitOptions): string => {
   const isSystem = scope === 'system';
   const start = [...command, role, '--home', isSystem ? systemHomeOf(role) : home, ...args].map(word).join(' ');
@@ -76,7 +79,8 @@ After=network-online.target
 [Service]
 Type=exec
 ExecStart=${start}
-# What a first start shows once is no business of the journal; the log is on standard error.
+ExecReload=/bin/kill -HUP $MAINPID
+${role === 'server' ? SUCCEEDED : ''}# What a first start shows once is no business of the journal; the log is on standard error.
 StandardOutput=null
 Restart=on-failure
 RestartSec=2

@@ -135,6 +135,13 @@ export class PublishedDatagrams {
     this.#closeWhenEmpty();
   }
 
+  /** Ends every association, and gives the port back. */
+  end(error: DepotError): void {
+    this.#endAll(error);
+    this.#udp?.close();
+    this.#udp = undefined;
+  }
+
   #endAll(error: DepotError): void {
     this.#closed = true;
     for (const peer of this.#peers.values()) peer.leave(error);

@@ -6,7 +6,7 @@ import { DepotError } from '../errors.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
 import type { FairShare } from '../net/fair-share.ts';
-import { Listener } from '../net/listener.ts';
+import { type Inherit, type Legacy, Listener } from '../net/listener.ts';
 import { SocketEndpoint } from '../net/socket-endpoint.ts';
 import type { Streams } from '../net/streams.ts';
 import { parseNetwork } from '../rules/network.ts';
@@ -43,6 +43,8 @@ export interface PublishedOptions {
   /** Called with why somebody was not let in. */
   readonly onTurnedAway: (from: string, error: DepotError) => void;
   readonly onUnforeseen: (error: unknown) => void;
+  /** TCP ports that another process hands over. */
+  readonly inherit?: Inherit | undefined;
 }
 
 /** Binds every port, or none. Rejects with `invalid-config` or `address-in-use`. */
@@ -74,7 +76,7 @@ export class PublishedPort {
   readonly #options: PublishedOptions;
   readonly #destination: Address;
   readonly #mayCome: (address: string) => boolean;
-  #open: Pick<Listener, 'address' | 'close'> | undefined;
+  #open: Listener | PublishedDatagrams | undefined;
 
   private constructor(port: Published, options: PublishedOptions) {
     this.#port = port;
@@ -99,6 +101,7 @@ export class PublishedPort {
       : Listener.listen(
           { ...listen, purpose: 'published', flag: '--publish' },
           (socket) => void published.#serve(socket).catch(options.onUnforeseen),
+          options.inherit,
         ));
     return published;
   }
@@ -108,6 +111,16 @@ export class PublishedPort {
     const { address = UNSPECIFIED } = this.#open ?? {};
     const { protocol = 'tcp', to } = this.#port;
     return { protocol, listen: formatAddress(address), to };
+  }
+
+  /** What another process needs to know to listen in our place; undefined where it cannot (UDP). */
+  get legacy(): Legacy | undefined {
+    return this.#open instanceof Listener ? this.#open.legacy : undefined;
+  }
+
+  /** Ends what only one process can have: a UDP port, with its associations. */
+  yield(error: DepotError): void {
+    if (this.#open instanceof PublishedDatagrams) this.#open.end(error);
   }
 
   /** Lets nobody in any more. */

@@ -15,21 +15,49 @@ export interface ListenOptions {
   readonly flag: string;
 }
 
+/** A port that listens in another process, which hands it over when it is time. */
+export interface Inherited {
+  /** Where it listens. */
+  readonly address: Address;
+  /** Calls `take`, once, with something that `listen` of a server takes. It accepts from that moment on. */
+  readonly whenHanded: (take: (handle: net.Server) => void) => void;
+}
+
+/** The port that another process hands over in place of this one; undefined where there is none. */
+export type Inherit = (options: Omit<ListenOptions, 'flag'>) => Inherited | undefined;
+
+/** A listening port as another process can take it over. */
+export interface Legacy extends Omit<ListenOptions, 'flag'> {
+  readonly address: Address;
+  readonly server: net.Server;
+}
+
 const ANY_IPV6 = '::';
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
 
 export class Listener {
   readonly #server: net.Server;
+  readonly #options: ListenOptions;
   readonly address: Address;
 
-  private constructor(server: net.Server, address: Address) {
+  private constructor(server: net.Server, options: ListenOptions, address: Address) {
     this.#server = server;
+    this.#options = options;
     this.address = address;
   }
 
   /** Binds. Sockets arrive paused. Rejects with `address-in-use` or `invalid-config`. */
-  static async listen(options: ListenOptions, onSocket: (socket: net.Socket) => void): Promise<Listener> {
+  static async listen(
+    options: ListenOptions,
+    onSocket: (socket: net.Socket) => void,
+    inherit?: Inherit,
+  ): Promise<Listener> {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, onSocket);
+    const inherited = inherit?.(options);
+    if (inherited !== undefined) {
+      inherited.whenHanded((handle) => server.listen(handle));
+      return new Listener(server, options, inherited.address);
+    }
     try {
       await bind(server, options.host, options.port);
     } catch (error) {
@@ -39,7 +67,13 @@ export class Listener {
       });
     }
     const { address, port } = server.address() as net.AddressInfo;
-    return new Listener(server, { host: address, port });
+    return new Listener(server, options, { host: address, port });
+  }
+
+  /** What another process needs to know to listen in our place. */
+  get legacy(): Legacy {
+    const { host, port, purpose } = this.#options;
+    return { host, port, purpose, address: this.address, server: this.#server };
   }
 
   /** Stops accepting. Connections that are there stay. */

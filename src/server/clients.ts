@@ -87,9 +87,14 @@ export class Clients {
     return this.#registry.settle();
   }
 
-  /** Tells everybody that we are about to stop. */
-  drain(): void {
-    this.#registry.drain();
+  /** Tells everybody that we are about to stop. Returns who will look for another server now. */
+  drain(): string[] {
+    return this.#registry.drain();
+  }
+
+  /** Resolves when all of these have a session. */
+  arrived(titles: readonly string[]): Promise<void> {
+    return this.#registry.arrived(titles);
   }
 
   endAll(error: DepotError): Promise<void> {

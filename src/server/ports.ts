@@ -1,44 +1,136 @@
-// The ports of a server: all of them listen, or none.
+// The ports of a server for clients and locals, published ones too: all of them listen, or none.
 
 import type net from 'node:net';
 import type { ServerConfig } from '../config/schema.ts';
-import { Listener } from '../net/listener.ts';
-
-export interface Ports {
-  readonly socks: Listener;
-  readonly control: Listener;
-  /** The control port itself, unless it is another one. */
-  readonly tunnel: Listener;
-}
+import { publish, type PublishedOptions, type PublishedPort } from '../entry/published.ts';
+import { DepotError } from '../errors.ts';
+import { type Inherit, type Legacy, Listener, type ListenOptions } from '../net/listener.ts';
+import { advertisedHost, isGuessed } from './state.ts';
 
 export interface PortHandlers {
   readonly onClient: (socket: net.Socket) => void;
   /** Somebody at the control port or the tunnel port. */
   readonly onLink: (socket: net.Socket) => void;
+  readonly published: Pick<PublishedOptions, 'streams' | 'share' | 'descriptors' | 'onTurnedAway' | 'onUnforeseen'>;
 }
 
-/** Rejects with `address-in-use` or `invalid-config`, and leaves nothing open. */
-export const openPorts = async (
-  { host, socksHost = host, socksPort, controlPort, tunnelPort }: ServerConfig,
-  { onClient, onLink }: PortHandlers,
-): Promise<Ports> => {
-  const opened: Listener[] = [];
-  const open = async (...args: Parameters<typeof Listener.listen>): Promise<Listener> => {
-    const listener = await Listener.listen(...args);
-    opened.push(listener);
-    return listener;
-  };
-  try {
-    const control = await open({ host, port: controlPort, purpose: 'control', flag: '--control-port' }, onLink);
-    const { port } = control.address;
-    const tunnel =
-      (tunnelPort ?? port) === port
-        ? control
-        : await open({ host, port: tunnelPort ?? port, purpose: 'tunnel', flag: '--tunnel-port' }, onLink);
-    const socks = await open({ host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' }, onClient);
-    return { control, tunnel, socks };
-  } catch (error) {
-    for (const listener of opened) listener.close();
-    throw error;
+/** Where clients and locals reach a server. */
+export interface ServerAddress {
+  readonly host: string;
+  /** Whether `host` is only this machine's first address, for want of `advertise`. */
+  readonly guessed: boolean;
+  readonly socksPort: number;
+  readonly controlPort: number;
+  readonly tunnelPort: number;
+}
+
+export class Ports {
+  readonly socks: Listener;
+  readonly control: Listener;
+  /** The control port itself, unless it is another one. */
+  readonly tunnel: Listener;
+  readonly #publishing: PublishedOptions;
+  #published: readonly PublishedPort[] = [];
+
+  private constructor(
+    { socks, control, tunnel }: Pick<Ports, 'socks' | 'control' | 'tunnel'>,
+    publishing: PublishedOptions,
+  ) {
+    this.socks = socks;
+    this.control = control;
+    this.tunnel = tunnel;
+    this.#publishing = publishing;
   }
-};
+
+  /** Rejects with `address-in-use` or `invalid-config`, and leaves nothing open. */
+  static async open(
+    config: ServerConfig,
+    { onClient, onLink, published }: PortHandlers,
+    inherit: Inherit | undefined,
+  ): Promise<Ports> {
+    const { host, socksHost = host, socksPort, controlPort, tunnelPort } = config;
+    const opened: Listener[] = [];
+    const open = async (options: ListenOptions, onSocket: (socket: net.Socket) => void): Promise<Listener> => {
+      const listener = await Listener.listen(options, onSocket, inherit);
+      opened.push(listener);
+      return listener;
+    };
+    try {
+      const control = await open({ host, port: controlPort, purpose: 'control', flag: '--control-port' }, onLink);
+      const { port } = control.address;
+      const tunnel =
+        (tunnelPort ?? port) === port
+          ? control
+          : await open({ host, port: tunnelPort ?? port, purpose: 'tunnel', flag: '--tunnel-port' }, onLink);
+      const socks = await open({ host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' }, onClient);
+      const ports = new Ports(
+        { control, tunnel, socks },
+        {
+          ...published,
+          datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
+          defaultHost: socksHost,
+          inherit,
+        },
+      );
+      const now = config.publish.filter(({ protocol }) => inherit === undefined || protocol !== 'udp');
+      ports.#published = await publish(now, ports.#publishing);
+      return ports;
+    } catch (error) {
+      for (const listener of opened) listener.close();
+      throw error;
+    }
+  }
+
+  /** With the ports that there really are. */
+  addressOf(config: ServerConfig): ServerAddress {
+    return {
+      host: advertisedHost(config),
+      guessed: isGuessed(config),
+      socksPort: this.socks.address.port,
+      controlPort: this.control.address.port,
+      tunnelPort: this.tunnel.address.port,
+    };
+  }
+
+  /** The port for tunnels, where it is another one than the control port. */
+  get ownTunnelPort(): number | undefined {
+    return this.tunnel === this.control ? undefined : this.tunnel.address.port;
+  }
+
+  get published(): readonly PublishedPort[] {
+    return this.#published;
+  }
+
+  /** Opens the UDP ports that another process had until now. */
+  async openDatagrams({ publish: ports }: ServerConfig): Promise<void> {
+    const opened = await publish(
+      ports.filter(({ protocol }) => protocol === 'udp'),
+      this.#publishing,
+    );
+    this.#published = [...this.#published, ...opened];
+  }
+
+  /** For another process: the doors of the link, and those for everybody else. */
+  get links(): Legacy[] {
+    return [...new Set([this.control, this.tunnel])].map(({ legacy }) => legacy);
+  }
+  get entries(): Legacy[] {
+    return [this.socks, ...this.#published].flatMap(({ legacy }) => legacy ?? []);
+  }
+
+  closeLinks(): void {
+    this.control.close();
+    this.tunnel.close();
+  }
+
+  closeEntries(): void {
+    this.socks.close();
+    for (const port of this.#published) port.close();
+  }
+
+  /** Ends what two processes cannot have at once. */
+  yieldDatagrams(): void {
+    const error = new DepotError('stopped', 'another process has this UDP port now');
+    for (const port of this.#published) port.yield(error);
+  }
+}

@@ -13,6 +13,7 @@ export interface RegistryHooks {
 export class Registry {
   readonly #sessions = new Map<string, Session>();
   readonly #hooks: RegistryHooks;
+  readonly #looking = new Set<() => void>();
 
   constructor(hooks: RegistryHooks) {
     this.#hooks = hooks;
@@ -36,6 +37,7 @@ export class Registry {
     });
     void session.draining.then(() => this.#hooks.onDraining(session));
     this.#hooks.onUp(session);
+    for (const look of this.#looking) look();
   }
 
   /** False where it is not connected. */
@@ -52,14 +54,29 @@ export class Registry {
     }
   }
 
+  /** Resolves when all of these have a session. */
+  arrived(names: readonly string[]): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!names.every((name) => this.#sessions.has(name))) return;
+        this.#looking.delete(look);
+        resolve();
+      };
+      this.#looking.add(look);
+      look();
+    });
+  }
+
   /** Asks nobody for tunnels any more; resolves when none is on its way. */
   async settle(): Promise<void> {
     await Promise.all(this.all().map(({ pool }) => pool.settle()));
   }
 
-  /** Tells everybody that we are about to stop. */
-  drain(): void {
-    for (const session of this.#sessions.values()) session.drain();
+  /** Tells everybody that we are about to stop. Returns who will look for another server now. */
+  drain(): string[] {
+    return this.all()
+      .filter((session) => session.drain())
+      .map(({ peer }) => peer.name);
   }
 
   /** Resolves when every session is over and its `onDown` was called. */

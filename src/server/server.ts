@@ -5,7 +5,6 @@ import { Door } from '../entry/door.ts';
 import { Reloading, type Reloaded } from '../config/reloading.ts';
 import { ServerConfig } from '../config/schema.ts';
 import { Penalties } from '../credentials/penalties.ts';
-import { publish, type PublishedPort } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, type LogOption, setLevel } from '../log.ts';
@@ -15,40 +14,30 @@ import { Incidents } from '../net/incidents.ts';
 import type { Request } from '../net/connector.ts';
 import { logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
-import { TlsAcceptor } from '../net/tls.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
+import type { Upgraded } from '../watch/answers.ts';
 import { Doors } from '../watch/doors.ts';
 import type { ClientDeviceStatus, RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
 import { beginAnew, type FirstStart } from './administration.ts';
-import { administrationOf } from './administering.ts';
-import { Admission } from './admission.ts';
+import { administrationOf, applyChange, type Concerned } from './administering.ts';
 import { Checker } from './check.ts';
-import { Clients } from './clients.ts';
 import { ServerConnector } from './connector.ts';
 import { certificateOf, type EntryCertificate } from './certificate.ts';
 import type { Decision } from './decide.ts';
 import { Gate } from './gate.ts';
-import { Joining } from './joining.ts';
-import { Leaving } from './leaving.ts';
-import { LinkDoor } from './link-door.ts';
-import { openPorts, type Ports } from './ports.ts';
+import { Leaving, type Lineage } from './leaving.ts';
+import { createLinks, type Links } from './links.ts';
+import { Ports, type ServerAddress } from './ports.ts';
 import { createNotices } from './noticing.ts';
 import { Presence } from './presence.ts';
 import { Registry } from './registry.ts';
 import { splitUser } from './router.ts';
-import {
-  advertisedHost,
-  isGuessed,
-  openServerState,
-  requireSomebody,
-  type ServerOptions,
-  type ServerState,
-} from './state.ts';
+import { advertisedHost, openServerState, requireSomebody, type ServerOptions, type ServerState } from './state.ts';
 import { policyOf } from './policy.ts';
-import { entrySettingsOf, LIVE_SETTINGS, poolSettingsOf } from './settings.ts';
+import { entrySettingsOf, LIVE_SETTINGS } from './settings.ts';
 import { roleOf, statusOfLocals } from './status.ts';
 import { createWatcher } from './watching.ts';
 import { startDashboard } from './web.ts';
@@ -73,31 +62,31 @@ export class DepotServer implements AsyncDisposable {
   readonly watcher: Watcher;
 
   readonly #state: ServerState;
+  readonly #lineage: Lineage;
   readonly #log: Log;
   readonly #share = new FairShare();
   readonly #descriptors: Descriptors;
   readonly #incidents: Incidents;
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
-  readonly #clients: Clients;
   readonly #gate: Gate;
   readonly #checker: Checker;
   readonly #presence: Presence;
   readonly #streams: Streams;
   readonly #entry: Door;
-  readonly #door: LinkDoor;
+  readonly #links: Links;
   readonly #leaving: Leaving;
   readonly #certificate: EntryCertificate;
   readonly #reloading: Reloading<typeof ServerConfig>;
-  #listeners: Ports | undefined;
-  #published: readonly PublishedPort[] = [];
+  #ports: Ports | undefined;
   readonly #penalties = new Penalties();
   readonly #doors = new Doors();
   #administration: Administration | undefined;
 
-  private constructor(state: ServerState, log: Log, option: LogOption | undefined) {
-    const { config, store, identity } = state;
+  private constructor(state: ServerState, log: Log, option: LogOption | undefined, lineage: Lineage) {
+    const { config, store } = state;
     this.#state = state;
+    this.#lineage = lineage;
     this.#log = log;
     this.#descriptors = new Descriptors(log);
     this.#incidents = new Incidents(log, (...who) => this.watcher.turnedAway(...who));
@@ -137,7 +126,7 @@ export class DepotServer implements AsyncDisposable {
       onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
       onEnd: (stream) => this.#streamEnd(stream),
     });
-    const clients = (): ClientDeviceStatus[] => this.#clients.status();
+    const clients = (): ClientDeviceStatus[] => this.#links.clients.status();
     this.watcher = createWatcher(state, this.#registry, this.#streams, clients, () => this.#role(), log);
     const [share, descriptors] = [this.#share, this.#descriptors];
     const budget = new WindowBudget(config.windowBudgetBytes);
@@ -164,58 +153,49 @@ export class DepotServer implements AsyncDisposable {
       },
       log,
     });
-    this.#clients = new Clients({ store, streams: this.#streams, log });
-    const admission = new Admission({
-      joining: new Joining({
-        store,
-        groups: () => this.#gate.groups,
-        log,
-        onRenamed: (from, to) =>
-          this.#registry.end(from, new DepotError('replaced', `local ${from} is called ${to} now`)),
-      }),
-      locals: this.#registry,
-      clients: this.#clients,
-      pool: poolSettingsOf(config, budget),
-      tunnelPort: () => this.#ownTunnelPort(),
-      pacRules: (user) => this.#gate.pacRules(user),
-    });
-    this.#door = new LinkDoor({
+    this.#links = createLinks({
+      state,
+      registry: this.#registry,
+      gate: this.#gate,
+      streams: this.#streams,
+      budget,
       share,
       descriptors,
-      acceptor: new TlsAcceptor(identity),
-      room: config,
-      handshakeMs: config.handshakeMs,
-      heartbeat: config,
-      onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
-      onTurnedAway: this.#incidents.at('control'),
+      incidents: this.#incidents,
+      tunnelPort: () => this.#ports?.ownTunnelPort,
+      log,
     });
     this.#leaving = new Leaving({
       streams: this.#streams,
       entry: this.#entry,
-      admission,
+      ...this.#links,
       locals: this.#registry,
-      clients: this.#clients,
       log,
       drainMs: () => this.#reloading.config.drainMs,
-      closeEntries: () => {
-        this.#listeners?.socks.close();
-        for (const port of this.#published) port.close();
-      },
-      closeLinks: () => {
-        this.#listeners?.control.close();
-        this.#listeners?.tunnel.close();
+      ports: () => this.#ports,
+      doors: this.#doors,
+      watcher: this.watcher,
+      onChange: (change) => {
+        store.refresh();
+        applyChange(change, this.#concerned);
       },
       silence: () => this.#presence[Symbol.dispose](),
       close: () => this.#close(),
     });
   }
 
+  /** Whom it concerns when users, locals or clients are changed. */
+  get #concerned(): Concerned {
+    const [registry, { clients }, gate] = [this.#registry, this.#links, this.#gate];
+    return { registry, clients, gate, watcher: this.watcher };
+  }
+
   /** Opens the home, binds every port, and runs. Rejects with a `DepotError` and leaves nothing open. */
-  static async start(options: ServerOptions): Promise<DepotServer> {
+  static async start(options: ServerOptions, lineage: Lineage = {}): Promise<DepotServer> {
     const state = await openServerState(options);
     let server: DepotServer | undefined;
     try {
-      server = new DepotServer(state, logOf(options.log, state.config.logLevel), options.log);
+      server = new DepotServer(state, logOf(options.log, state.config.logLevel), options.log, lineage);
       await server.#start();
       return server;
     } catch (error) {
@@ -227,36 +207,40 @@ export class DepotServer implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { config, store, home } = this.#state;
+    const { predecessor } = this.#lineage;
+    const inherit = predecessor?.inherit;
     const isNew = store.isEmpty();
     if (!isNew) requireSomebody(this.#state);
-    const listeners = await openPorts(config, {
-      onClient: (socket) => this.#incidents.watch(this.#entry.serve(socket)),
-      onLink: (socket) => this.#incidents.watch(this.#door.serve(socket)),
-    });
-    this.#listeners = listeners;
-    const { control } = listeners;
-    this.#published = await publish(config.publish, {
-      streams: this.#streams,
-      share: this.#share,
-      descriptors: this.#descriptors,
-      datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
-      defaultHost: config.socksHost ?? config.host,
-      onTurnedAway: this.#incidents.at('published'),
-      onUnforeseen: this.#incidents.unforeseen,
-    });
+    const ports = await Ports.open(
+      config,
+      {
+        onClient: (socket) => this.#incidents.watch(this.#entry.serve(socket)),
+        onLink: (socket) => this.#incidents.watch(this.#links.door.serve(socket)),
+        published: {
+          streams: this.#streams,
+          share: this.#share,
+          descriptors: this.#descriptors,
+          onTurnedAway: this.#incidents.at('published'),
+          onUnforeseen: this.#incidents.unforeseen,
+        },
+      },
+      inherit,
+    );
+    this.#ports = ports;
+    const { control } = ports;
     this.#administration = administrationOf(this.#state, {
       port: control.address.port,
-      registry: this.#registry,
-      clients: this.#clients,
-      gate: this.#gate,
-      watcher: this.watcher,
+      ...this.#concerned,
       invitationMs: () => this.#reloading.config.invitationMs,
       onWebPassword: () => this.#doors.endSessions(),
+      tell: predecessor && ((change) => predecessor.tell(change)),
     });
     const administration = this.#administration;
-    await this.#doors.openSocket(home.socketFile, { observable: this, administration, web: administration });
+    const watched = { observable: this, administration, web: administration };
+    if (predecessor === undefined) await this.#doors.openSocket(home.socketFile, watched);
     await startDashboard({
       doors: this.#doors,
+      inherit,
       config,
       store,
       observable: this,
@@ -265,32 +249,26 @@ export class DepotServer implements AsyncDisposable {
       penalties: this.#penalties,
       descriptors: this.#descriptors,
       advertised: advertisedHost(config),
-      pac: webPac(config, listeners.socks.address.port, () => this.#gate.pacRules(undefined)),
+      pac: webPac(config, ports.socks.address.port, () => this.#gate.pacRules(undefined)),
       onTurnedAway: this.#incidents.at('web'),
+    });
+    await predecessor?.takeOver({
+      arrived: (locals, clients) => Promise.all([this.#registry.arrived(locals), this.#links.clients.arrived(clients)]),
+      refresh: () => store.refresh(),
+      begin: async () => {
+        await ports.openDatagrams(config);
+        await this.#doors.openSocket(home.socketFile, watched, true);
+        await this.#lineage.onTakingOver?.();
+      },
     });
     store.setLinkTarget({ host: advertisedHost(config), port: control.address.port });
     if (isNew) this.firstStart = await beginAnew(this.#administration);
   }
 
   /** Where clients and locals reach this server, with the ports that it really has. */
-  get address(): {
-    readonly host: string;
-    /** Whether `host` is only this machine's first address, for want of `advertise`. */
-    readonly guessed: boolean;
-    readonly socksPort: number;
-    readonly controlPort: number;
-    readonly tunnelPort: number;
-  } {
-    const listeners = this.#listeners;
-    if (listeners === undefined) throw new DepotError('stopped', 'this server does not listen');
-    const { socks, control, tunnel } = listeners;
-    return {
-      host: advertisedHost(this.#state.config),
-      guessed: isGuessed(this.#state.config),
-      socksPort: socks.address.port,
-      controlPort: control.address.port,
-      tunnelPort: tunnel.address.port,
-    };
+  get address(): ServerAddress {
+    if (this.#ports === undefined) throw new DepotError('stopped', 'this server does not listen');
+    return this.#ports.addressOf(this.#state.config);
   }
 
   /** The dashboard, and its password where this start made it; undefined where it is disabled. */
@@ -313,7 +291,7 @@ export class DepotServer implements AsyncDisposable {
     return {
       ...this.#role(),
       locals: statusOfLocals(this.#state.store, this.#registry, this.#streams),
-      clients: this.#clients.status(),
+      clients: this.#links.clients.status(),
       streams: this.#streams.snapshots(),
     };
   }
@@ -325,7 +303,7 @@ export class DepotServer implements AsyncDisposable {
       draining: this.#leaving.hasBegun,
       ports: this.address,
       web: this.#doors.webPort,
-      published: this.#published.map(({ status }) => status),
+      published: this.#ports?.published.map(({ status }) => status) ?? [],
     });
   }
 
@@ -349,7 +327,7 @@ export class DepotServer implements AsyncDisposable {
   /** Ends a stream by its number, or the session of a local (NAME) or client (USER/DEVICE). Throws `not-found`. */
   kick(id: string): void {
     const error = new DepotError('stopped', 'ended by the operator');
-    if (!this.#streams.end(Number(id), error) && !this.#registry.end(id, error) && !this.#clients.end(id, error))
+    if (!this.#streams.end(Number(id), error) && !this.#registry.end(id, error) && !this.#links.clients.end(id, error))
       throw new DepotError(
         'not-found',
         `There is no stream and no connected local or client ${id}. \`depot status\` shows what there is.`,
@@ -364,9 +342,19 @@ export class DepotServer implements AsyncDisposable {
     return this.#leaving.stop(mayEnd);
   }
 
+  /** Resolves when it has stopped, whoever wanted that; rejects where another process was to go on, and did not. */
+  get stopped(): Promise<void> {
+    return this.#leaving.over;
+  }
+
+  /** Has this program, as it is installed now, take our place; nobody is refused. Rejects with `conflict` or `not-found`. */
+  upgrade(): Promise<Upgraded> {
+    return this.#leaving.handOver(this.#lineage.startSuccessor);
+  }
+
   #close(): void {
     this.#gate.close();
-    this.#door.close();
+    this.#links.door.close();
     this.#doors.close();
     this.watcher[Symbol.dispose]();
     this.#certificate.files?.close();
@@ -377,13 +365,6 @@ export class DepotServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-
-  // Locals.
-
-  #ownTunnelPort(): number | undefined {
-    const { controlPort, tunnelPort } = this.address;
-    return tunnelPort === controlPort ? undefined : tunnelPort;
   }
 
   // Streams.

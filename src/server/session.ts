@@ -94,10 +94,16 @@ export class Session implements FrameSink {
     return this.pool.open(open, signal, progress);
   }
 
-  /** Tells the other side that we are about to stop. One that is too old for that knows it by our goodbye. */
-  drain(): void {
+  /**
+   * Tells the other side that we are about to stop. One that is too old for that knows it by our goodbye, at once where it
+   * has no streams. True where it will look for another server while this session goes on.
+   */
+  drain(): boolean {
     const message: Control = { type: 'draining' };
-    if (this.peer.version >= DRAINING_VERSION) this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
+    const understands = this.peer.version >= DRAINING_VERSION;
+    if (understands) this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
+    else if (this.pool.streams === 0) this.close(new DepotError('stopped', 'the server is about to stop'));
+    return understands && !this.#isDraining;
   }
 
   close(error: DepotError): void {

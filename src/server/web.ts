@@ -11,7 +11,7 @@ const CONNECTIONS_MAX = 500;
 
 export interface DashboardOptions extends Pick<
   WebOptions,
-  'observable' | 'certificate' | 'penalties' | 'advertised' | 'pac' | 'onTurnedAway'
+  'observable' | 'certificate' | 'penalties' | 'advertised' | 'pac' | 'inherit' | 'onTurnedAway'
 > {
   readonly doors: Doors;
   readonly config: ServerConfig;

@@ -82,7 +82,7 @@ type Row = Readonly<Record<string, SQLOutputValue>>;
 export class Store implements Disposable {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
-  /** What every request asks for, until something changes. Only this process writes while it has the store open. */
+  /** What every request asks for, until something changes. Only this process writes, or says `refresh` where another one did. */
   readonly #userCache = new Map<string, StoredUser>();
   #localNames: ReadonlySet<string> | undefined;
 
@@ -103,6 +103,12 @@ export class Store implements Disposable {
         cause: error,
       });
     }
+  }
+
+  /** Another process has written: reads everything anew. */
+  refresh(): void {
+    this.#userCache.clear();
+    this.#localNames = undefined;
   }
 
   [Symbol.dispose](): void {

@@ -5,7 +5,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { UserLimits } from '../rules/limits.ts';
 import type { StoredClient, StoredLocal } from '../store/store.ts';
-import type { Reloaded, UserChange } from './answers.ts';
+import type { Reloaded, Upgraded, UserChange } from './answers.ts';
 import type { CheckQuestion, CheckResult } from './check.ts';
 import { administrationOperations, webOperations } from './administration-operations.ts';
 import { formatMetrics } from './metrics.ts';
@@ -78,6 +78,8 @@ export interface Observable {
   kick(id: string): void;
   /** Reads the configuration again. Throws `invalid-config`, nothing changed then. */
   reload(): Promise<Reloaded>;
+  /** Has another process take the place of this one; only a server that was started as a program can. */
+  upgrade?(): Promise<Upgraded>;
   /** Tries a target the way a stream goes; only a server can. */
   check?(question: CheckQuestion): Promise<CheckResult>;
 }

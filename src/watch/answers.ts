@@ -14,6 +14,15 @@ export const Reloaded = z
   .meta({ id: 'Reloaded' });
 export type Reloaded = z.output<typeof Reloaded>;
 
+export const Upgraded = z
+  .object({
+    pid: z.int().describe('the process that has taken over'),
+    version: z.string(),
+    streams: z.int().describe('streams that the old process still carries'),
+  })
+  .meta({ id: 'Upgraded' });
+export type Upgraded = z.output<typeof Upgraded>;
+
 const Usage = z
   .object({
     streams: z.int().describe('ended so far'),

@@ -1,6 +1,7 @@
 // The two doors to what is shown of a role: the admin socket in its home and, where it has one, the web page. Their web
 // framework is loaded only when they open: clients and locals do not wait for it.
 
+import type { Legacy } from '../net/listener.ts';
 import type { Watched } from './admin-api.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { Web, WebOptions } from './web.ts';
@@ -9,10 +10,10 @@ export class Doors {
   #admin: AdminSocket | undefined;
   #web: Web | undefined;
 
-  /** Rejects with `conflict` or `unusable-home`. */
-  async openSocket(file: string, watched: Watched): Promise<void> {
+  /** Rejects with `conflict`, unless we take over from another process; or with `unusable-home`. */
+  async openSocket(file: string, watched: Watched, takesOver = false): Promise<void> {
     const { AdminSocket } = await import('./admin-socket.ts');
-    this.#admin = await AdminSocket.listen(file, watched);
+    this.#admin = await AdminSocket.listen(file, watched, takesOver);
   }
 
   /** Rejects with `address-in-use` or `invalid-config`. */
@@ -36,8 +37,17 @@ export class Doors {
     this.#web?.server.endSessions();
   }
 
-  close(): void {
+  /** The page's port, as another process can take it over; none where there is no page. */
+  get legacies(): Legacy[] {
+    return this.#web === undefined ? [] : [this.#web.server.legacy];
+  }
+
+  closeWeb(): void {
     this.#web?.server.close();
+  }
+
+  close(): void {
+    this.closeWeb();
     this.#admin?.close();
   }
 }

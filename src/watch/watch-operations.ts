@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { DepotError } from '../errors.ts';
 import type { Watched } from './admin-api.ts';
-import { Overview, PastStreamPage, Reloaded, StreamPage, TrafficSeries } from './answers.ts';
+import { Overview, PastStreamPage, Reloaded, StreamPage, TrafficSeries, Upgraded } from './answers.ts';
 import { CheckQuestion, CheckResult } from './check.ts';
 import { type Operation, operation, subscription } from './operation.ts';
 import { Status } from './status.ts';
@@ -40,6 +40,16 @@ export const watchOperations = ({ observable }: Watched): readonly Operation[] =
       summary: 'Read the configuration again; a bad one changes nothing',
       answer: Reloaded,
       handle: () => observable.reload(),
+    }),
+    operation({
+      method: 'post',
+      path: '/upgrade',
+      summary: 'Start the server anew, from what is installed now, in place of this process; nobody is refused',
+      answer: Upgraded,
+      handle: () => {
+        if (observable.upgrade !== undefined) return observable.upgrade();
+        throw new DepotError('not-found', 'Only a server can be replaced while it runs; restart this role instead.');
+      },
     }),
     operation({
       method: 'get',

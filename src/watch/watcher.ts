@@ -59,6 +59,7 @@ export class Watcher implements Disposable {
   #down = 0;
   /** Whether the last tick said that bytes flow. */
   #busy = false;
+  #historyIsLeft = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -209,6 +210,12 @@ export class Watcher implements Disposable {
     yield encodeEvent('ready', {});
   }
 
+  /** Writes what there is, and then no more until told otherwise: another process keeps the history from now on. */
+  leaveHistory(isLeft: boolean): void {
+    if (isLeft) this.#write();
+    this.#historyIsLeft = isLeft;
+  }
+
   /** Counts and writes for the last time, and sends everybody away. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
@@ -265,6 +272,7 @@ export class Watcher implements Disposable {
   }
 
   #write(): void {
+    if (this.#historyIsLeft) return;
     if (this.#recorder.write(this.#figures.changed())) this.#figures.kept();
   }
 }

@@ -7,6 +7,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { CertificateFiles } from '../credentials/certificate-files.ts';
 import type { WebAccess } from '../credentials/web-access.ts';
 import { DepotError, errnoOf } from '../errors.ts';
+import type { Inherited, Legacy } from '../net/listener.ts';
 import { createApi, type Watched } from './admin-api.ts';
 import { loadPages } from './pages.ts';
 import { Sessions } from './sessions.ts';
@@ -29,6 +30,8 @@ export interface WebServerOptions extends Watched {
   /** How many connections there may be at a time. */
   readonly connectionsMax: number;
   readonly onWrongPassword: (from: string) => void;
+  /** The port, where another process hands it over. */
+  readonly inherited: Inherited | undefined;
 }
 
 const LIMITS = {
@@ -45,12 +48,19 @@ export class WebServer {
   readonly #server: http.Server;
   readonly #sessions: Sessions;
   readonly #timer: NodeJS.Timeout;
+  readonly #options: Pick<WebServerOptions, 'host' | 'port'>;
   readonly port: number;
 
-  private constructor(server: http.Server, sessions: Sessions) {
+  private constructor(
+    server: http.Server,
+    sessions: Sessions,
+    options: Pick<WebServerOptions, 'host' | 'port'>,
+    port: number,
+  ) {
     this.#server = server;
     this.#sessions = sessions;
-    this.port = (server.address() as AddressInfo).port;
+    this.#options = options;
+    this.port = port;
     this.#timer = setInterval(() => sessions.expire(), EXPIRE_EVERY_MS);
   }
 
@@ -61,14 +71,16 @@ export class WebServer {
     port,
     names,
     connectionsMax,
+    inherited,
     ...options
   }: WebServerOptions): Promise<WebServer> {
     const server = certificate === undefined ? http.createServer(LIMITS) : secureServer(certificate);
     server.maxConnections = connectionsMax;
-    await bind(server, host, port);
+    if (inherited === undefined) await bind(server, host, port);
+    else inherited.whenHanded((handle) => server.listen(handle));
     const sessions = new Sessions(options.idleMs);
     const secure = certificate !== undefined;
-    const actualPort = (server.address() as AddressInfo).port;
+    const actualPort = inherited?.address.port ?? (server.address() as AddressInfo).port;
     const app = createWebApp({
       api: createApi(options),
       pages: loadPages(options.directory),
@@ -87,7 +99,13 @@ export class WebServer {
       setSecurityHeaders(response, secure);
       void listener(request, response);
     });
-    return new WebServer(server, sessions);
+    return new WebServer(server, sessions, { host, port }, actualPort);
+  }
+
+  /** What another process needs to know to listen in our place. */
+  get legacy(): Legacy {
+    const { host, port } = this.#options;
+    return { host, port, purpose: 'web', address: { host, port: this.port }, server: this.#server };
   }
 
   /** Everybody has to log in again. */

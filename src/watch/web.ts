@@ -5,6 +5,7 @@ import type { CertificateFiles } from '../credentials/certificate-files.ts';
 import { createWebAccess, type Facts, hasWebPassword } from '../credentials/web-access.ts';
 import type { Penalties } from '../credentials/penalties.ts';
 import { DepotError } from '../errors.ts';
+import type { Inherit } from '../net/listener.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { Watched, WebAdministration } from './admin-api.ts';
 import type { PublicFile } from './web-app.ts';
@@ -34,6 +35,8 @@ export interface WebOptions extends Watched {
   /** What browsers are given as proxy configuration; undefined where that is somebody else's. */
   readonly pac: PublicFile | undefined;
   readonly connectionsMax: number;
+  /** Where another process may hand its port over. */
+  readonly inherit?: Inherit | undefined;
   readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
 
@@ -60,6 +63,7 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
     names: [host, advertised, ...webNames],
     idleMs,
     directory: PAGES,
+    inherited: options.inherit?.({ host, port, purpose: 'web' }),
   });
   const name = isLoopbackHost(host) ? host : advertised;
   const url = `http${certificate === undefined ? '' : 's'}://${name.includes(':') ? `[${name}]` : name}:${server.port}/`;

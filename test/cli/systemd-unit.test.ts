@@ -16,6 +16,14 @@ const startOf = (options: Partial<UnitOptions>): string =>
   /^ExecStart=(.*)$/m.exec(unitOf({ ...OPTIONS, ...options }))?.[1] ?? '';
 
 describe('a unit', () => {
+  test('reloads without a restart, and of a server lets the next process take its place', () => {
+    for (const role of ['server', 'local', 'client'] as const) {
+      const unit = unitOf({ ...OPTIONS, role });
+      assert.match(unit, /^ExecReload=.* -HUP \$MAINPID$/m);
+      assert.equal(/^NotifyAccess=all$/m.test(unit), role === 'server');
+    }
+  });
+
   test('of the system keeps its home where systemd makes it, as a user of its own', () => {
     const unit = unitOf(OPTIONS);
     assert.match(unit, /^DynamicUser=yes$/m);
