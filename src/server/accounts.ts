@@ -33,6 +33,8 @@ export class Accounts {
   readonly #used = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
   #month = monthOf(Date.now());
+  /** Said once, not every two seconds. */
+  #failing = false;
   #soon: NodeJS.Timeout | undefined;
 
   constructor(options: AccountsOptions) {
@@ -84,9 +86,12 @@ export class Accounts {
     try {
       this.#options.store.addUsage(this.#month, this.#unwritten);
     } catch (error) {
-      this.#options.log.error({ event: 'store-failed' }, `cannot write what users have used: ${messageOf(error)}`);
+      if (!this.#failing)
+        this.#options.log.error({ event: 'store-failed' }, `cannot write what users have used: ${messageOf(error)}`);
+      this.#failing = true;
       return;
     }
+    this.#failing = false;
     this.#unwritten.clear();
     this.#used.clear();
   }
