@@ -97,7 +97,8 @@ export class DepotClient implements AsyncDisposable {
       },
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
-    this.#streams = new Streams(createServerConnector(this.#uplink, config.openMs), config, {
+    const options = { ...config, descriptors: this.#descriptors };
+    this.#streams = new Streams(createServerConnector(this.#uplink, config.openMs), options, {
       onStart: (stream) => {
         this.watcher.streamStarted(stream);
         this.events.emit('streamStart', stream);

@@ -48,6 +48,11 @@ const shared = {
     .min(0)
     .default(256 * MIB)
     .describe('how much all grown windows may hold together'),
+  streamsMax: z
+    .int()
+    .min(1)
+    .default(65_536)
+    .describe('how many streams may run at a time, of all kinds; fewer where the process may open fewer files'),
   udpIdleMs: milliseconds('how long a UDP association may carry nothing before it is ended', 300_000),
   udpQueueBytes: z
     .int()

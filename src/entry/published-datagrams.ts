@@ -3,7 +3,7 @@
 
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import type { Connection, Request } from '../net/connector.ts';
-import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import { type DatagramEndpoint, type DatagramSink, waitingBytes } from '../net/datagrams.ts';
 import { resolveHost } from '../net/dial.ts';
 import type { Streams } from '../net/streams.ts';
 import { type UdpOptions, UdpSocket } from '../net/udp-socket.ts';
@@ -183,9 +183,9 @@ class Peer implements DatagramEndpoint {
   arrived(data: Uint8Array): void {
     this.heardAtMs = performance.now();
     if (this.#sink !== undefined && !this.#over) this.#sink.send(data, this.#target);
-    else if (this.#over || this.#waitingBytes + data.length > this.#queueBytes) this.dropped += 1;
+    else if (this.#over || this.#waitingBytes + waitingBytes(data) > this.#queueBytes) this.dropped += 1;
     else {
-      this.#waitingBytes += data.length;
+      this.#waitingBytes += waitingBytes(data);
       this.#waiting.push(data);
     }
   }

@@ -4,7 +4,7 @@
 import { asDepotError, type DepotError } from '../errors.ts';
 import type { AddressRule } from '../link/messages.ts';
 import type { Connector } from '../net/connector.ts';
-import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import { type DatagramEndpoint, type DatagramSink, waitingBytes } from '../net/datagrams.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { Resolve } from '../net/dial.ts';
 import { UdpSocket } from '../net/udp-socket.ts';
@@ -88,9 +88,9 @@ class AppDatagrams implements DatagramEndpoint {
       void this.#look(destination, address);
     }
     if (destination.addresses !== undefined) this.#transmit(data, destination, address.port);
-    else if (this.#waitingBytes + data.length > this.#options.udpQueueBytes) this.#drop();
+    else if (this.#waitingBytes + waitingBytes(data) > this.#options.udpQueueBytes) this.#drop();
     else {
-      this.#waitingBytes += data.length;
+      this.#waitingBytes += waitingBytes(data);
       destination.waiting.push(Buffer.from(data));
     }
   }
@@ -134,7 +134,7 @@ class AppDatagrams implements DatagramEndpoint {
       destination.addresses = [];
     }
     for (const data of destination.waiting.splice(0)) {
-      this.#waitingBytes -= data.length;
+      this.#waitingBytes -= waitingBytes(data);
       this.#transmit(data, destination, port);
     }
   }

@@ -77,7 +77,7 @@ export class DepotLocal implements AsyncDisposable {
         onRefused: ({ code, message }, destination) =>
           this.#log.info({ event: 'datagrams-refused', destination, code }, `datagrams are dropped: ${message}`),
       }),
-      config,
+      { ...config, descriptors: this.#descriptors },
       {
         onStart: (stream) => {
           this.watcher.streamStarted(stream);

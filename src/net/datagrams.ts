@@ -16,6 +16,12 @@ export interface DatagramSink {
   end(error?: DepotError): void;
 }
 
+/** What an empty datagram that waits takes: without it, so many of them could wait as somebody cares to send. */
+const OVERHEAD_BYTES = 64;
+
+/** What a datagram that waits counts as. */
+export const waitingBytes = (data: Uint8Array): number => data.length + OVERHEAD_BYTES;
+
 /** One end of an association. */
 export interface DatagramEndpoint extends DatagramSink {
   /** Begins to deliver into `sink`. Call it once. What comes before is dropped. `sink.end` is the last call. */

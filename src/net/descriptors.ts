@@ -95,6 +95,11 @@ export class Descriptors {
     });
   }
 
+  /** Why there is no room for another stream, or visitor, that was looked for elsewhere. */
+  full(): DepotError {
+    return this.#refuse();
+  }
+
   /** The same for whatever shows no number: why nothing more may be opened, where the next number is reserved. */
   shortage(): DepotError | undefined {
     if (!Number.isFinite(this.#limit)) return undefined;
@@ -121,9 +126,9 @@ export class Descriptors {
       this.#refusedWhenTold = this.#refused;
       this.#log.warn(
         { event: 'descriptors-short', limit: this.#limit, reserved: this.#reserved, refused },
-        `no file may be opened for another stream: all of ${this.#limit} are in use but for the reserve; ${RAISE}`,
+        `there is no room for another stream: ${this.#limit} files may be open, and ${this.#reserved} of them are reserved; ${RAISE}`,
       );
     }
-    return new DepotError('limit-reached', 'this process may not open another file for a stream');
+    return new DepotError('limit-reached', 'this process has no room for another stream');
   }
 }

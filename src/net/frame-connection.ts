@@ -28,6 +28,8 @@ export interface HeartbeatOptions {
 const PING_BYTES = 8;
 /** Up to here header and payload are copied into one write, and so into one TLS record. */
 const COPY_BYTES = 16 * 1024 - HEADER_BYTES;
+/** What may wait of frames that no window and no queue holds back; far more than a peer that reads lets pile up. */
+const UNREAD_BYTES = 4 * 1024 * 1024;
 /** How long a connection may take to close in order. */
 const CLOSE_MS = 2000;
 
@@ -48,6 +50,7 @@ export class FrameConnection {
   /** Since it was last our turn. */
   #readBytes = 0;
   #yielding = false;
+  #unreadBytes = 0;
   #pongWaits = false;
   #pings = 0;
   #pingAtMs = 0;
@@ -106,11 +109,22 @@ export class FrameConnection {
     this.#heartbeat = setInterval(() => this.#ping(), this.#options.heartbeatMs);
   }
 
-  /** `sent` is called when the frame, and all before it, has left this process. */
+  /**
+   * `sent` is called when the frame, and all before it, has left this process. Who asks for that bounds by itself what is
+   * under way; all other frames are bounded here: a peer that takes none of them is as good as gone.
+   */
   send(frame: Uint8Array, sent?: () => void): void {
     if (!this.isOpen) return;
+    if (sent === undefined) {
+      this.#unreadBytes += frame.length;
+      if (this.#unreadBytes > UNREAD_BYTES) {
+        this.#cut(new DepotError('connection-lost', 'the other side does not read what it is sent'));
+        return;
+      }
+    }
     this.socket.write(frame, (error?: Error | null) => {
-      if (!error) sent?.();
+      if (sent === undefined) this.#unreadBytes -= frame.length;
+      else if (!error) sent();
     });
   }
 
@@ -238,7 +252,12 @@ export class FrameConnection {
       this.#watchdog = setTimeout(() => this.#watch(), leftMs);
       return;
     }
-    this.#error ??= new DepotError('timed-out', `nothing was heard for ${Math.round(silentMs / 1000)} s`);
+    this.#cut(new DepotError('timed-out', `nothing was heard for ${Math.round(silentMs / 1000)} s`));
+  }
+
+  /** Ends the connection without another word: nobody would hear it. */
+  #cut(error: DepotError): void {
+    this.#error ??= error;
     this.#stopTimers();
     this.socket.on('error', ignore);
     this.socket.destroy();

@@ -6,6 +6,7 @@ import type { Address } from '../socks/address.ts';
 import type { Command } from '../socks/messages.ts';
 import type { Connection, Connector, Progress, Request } from './connector.ts';
 import { type DatagramEndpoint, DatagramRelay } from './datagrams.ts';
+import type { Descriptors } from './descriptors.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Relay } from './relay.ts';
 
@@ -77,6 +78,9 @@ export interface StreamProgress {
 export interface StreamsOptions {
   /** How long an association may carry nothing, in milliseconds. */
   readonly udpIdleMs: number;
+  /** How many streams may run at a time; fewer where fewer files may be open. */
+  readonly streamsMax: number;
+  readonly descriptors: Descriptors;
 }
 
 interface Running {
@@ -96,6 +100,7 @@ export class Streams {
   readonly #connector: Connector;
   readonly #hooks: StreamHooks;
   readonly #options: StreamsOptions;
+  readonly #max: number;
   readonly #running = new Map<number, Running>();
   readonly #empty: (() => void)[] = [];
   #lastId = 0;
@@ -103,6 +108,7 @@ export class Streams {
   constructor(connector: Connector, options: StreamsOptions, hooks: StreamHooks = {}) {
     this.#connector = connector;
     this.#options = options;
+    this.#max = options.descriptors.atMost(options.streamsMax, 1);
     this.#hooks = hooks;
   }
 
@@ -140,6 +146,12 @@ export class Streams {
 
   /** Carries one stream. Resolves when it is over; failures are its answer, never a rejection. */
   async carry(request: Request, asker: Asker): Promise<void> {
+    if (this.#running.size >= this.#max) {
+      const full = this.#options.descriptors.full();
+      this.#hooks.onAnswer?.(undefined, full.reply, 0);
+      asker.answer(full);
+      return;
+    }
     this.#lastId += 1;
     const aborter = new AbortController();
     const stream: Running = { id: this.#lastId, request, startedAt: Date.now(), startedMs: performance.now(), aborter };

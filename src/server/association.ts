@@ -5,7 +5,7 @@
 
 import { asDepotError, DepotError } from '../errors.ts';
 import type { AddressRule } from '../link/messages.ts';
-import type { DatagramEndpoint, DatagramSink } from '../net/datagrams.ts';
+import { type DatagramEndpoint, type DatagramSink, waitingBytes } from '../net/datagrams.ts';
 import type { Address } from '../socks/address.ts';
 
 export interface Destination {
@@ -86,9 +86,9 @@ export class Association implements DatagramEndpoint {
     const branch = to && this.#branch(name, to);
     if (to === undefined || branch?.state === 'failed' || branch === undefined) this.#dropped += 1;
     else if (branch.state === 'open') branch.endpoint.send(data, to.destination);
-    else if (branch.bytes + data.length > this.#options.queueBytes) this.#dropped += 1;
+    else if (branch.bytes + waitingBytes(data) > this.#options.queueBytes) this.#dropped += 1;
     else {
-      branch.bytes += data.length;
+      branch.bytes += waitingBytes(data);
       branch.waiting.push({ data: Buffer.from(data), destination: to.destination });
     }
   }

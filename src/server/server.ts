@@ -117,15 +117,19 @@ export class DepotServer implements AsyncDisposable {
       connector,
       networksOf: (user) => store.user(splitUser(user).user)?.limits.from ?? [],
     });
-    this.#streams = new Streams(connector.connect, config, {
-      onStart: (stream) => {
-        this.#gate.started(stream);
-        this.watcher.streamStarted(stream);
-        this.events.emit('streamStart', stream);
+    this.#streams = new Streams(
+      connector.connect,
+      { ...config, descriptors: this.#descriptors },
+      {
+        onStart: (stream) => {
+          this.#gate.started(stream);
+          this.watcher.streamStarted(stream);
+          this.events.emit('streamStart', stream);
+        },
+        onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
+        onEnd: (stream) => this.#streamEnd(stream),
       },
-      onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
-      onEnd: (stream) => this.#streamEnd(stream),
-    });
+    );
     const clients = (): ClientDeviceStatus[] => this.#links.clients.status();
     this.watcher = createWatcher(state, this.#registry, this.#streams, clients, () => this.#role(), log);
     const [share, descriptors] = [this.#share, this.#descriptors];

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import type { DepotLocal, StreamEnd } from '../../src/index.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
-import { credentials, greeting, openStream, request, Wire } from '../support/socks-client.ts';
+import { credentials, greeting, handshake, openStream, request, Wire } from '../support/socks-client.ts';
 
 const MIB = 1024 * 1024;
 
@@ -293,5 +293,24 @@ describe('a client that goes away while its app is dialed', () => {
       await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
       assert.equal(reached, before + 1);
     });
+  }
+});
+
+test('more streams than there may be are refused with REP 1, on the server and on the local, until one has ended', async () => {
+  for (const [server, local] of [
+    [{ streamsMax: 2 }, {}],
+    [{}, { streamsMax: 2 }],
+  ]) {
+    await using few = await Depot.pair(server, local);
+    await using app = await App.echo();
+    const target = { socksPort: few.socksPort, login: few.login, host: 'home.depot', port: app.port };
+    const [first, second] = [await openStream(target), await openStream(target)];
+    const [wire, { reply }] = await handshake(target);
+    assert.equal(reply, 1);
+    wire[Symbol.dispose]();
+    first.end();
+    assert.equal(await ending(first.resume()), 'fin');
+    const third = await openStream(target);
+    for (const socket of [second, third]) socket.destroy();
   }
 });

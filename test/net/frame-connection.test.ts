@@ -149,3 +149,16 @@ describe('a connection that was closed', () => {
     assert.deepEqual(near.heard, []);
   });
 });
+
+it('gives a peer up that takes nothing, and holds little for it until then', async (t) => {
+  const { server, local } = await tlsPair(t);
+  local.pause();
+  const near = new RawSide(server);
+  const frame = encodeFrame(FrameType.window, 1, new Uint8Array(4));
+  let sent = 0;
+  for (; near.connection.isOpen && sent < 10_000_000; sent += frame.length) near.connection.send(frame);
+  const error = await near.connection.closed;
+  assert.equal(error.code, 'connection-lost');
+  assert.match(error.message, /does not read/);
+  assert.ok(sent < 5 * 1024 * 1024, `${sent} bytes`);
+});

@@ -1,0 +1,69 @@
+// Who watches or is told and does not listen: what is kept for them is bounded.
+
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import http from 'node:http';
+import type net from 'node:net';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Log } from '../../src/log.ts';
+import { Notices } from '../../src/watch/notices.ts';
+import { Subscribers } from '../../src/watch/subscribers.ts';
+import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+
+test('a dashboard that does not read is sent nothing beyond 1 MiB, however much happens', () => {
+  /** What a response is to its subscriber, with a reader that takes nothing. */
+  class Unread extends EventEmitter {
+    writableLength = 0;
+    destroyed = false;
+    writeHead(): void {}
+    write(text: string): boolean {
+      this.writableLength += text.length;
+      return false;
+    }
+  }
+  const response = new Unread();
+  const subscribers = new Subscribers();
+  subscribers.add(response as unknown as http.ServerResponse, () => []);
+  for (let left = 1000; left > 0; left -= 1) subscribers.tick('x'.repeat(64 * 1024));
+  assert.ok(response.writableLength < 1.2 * 1024 * 1024, `${response.writableLength} bytes`);
+});
+
+test('notices that nobody takes: 100 wait, the oldest of more are dropped, and the log says so', async () => {
+  const server = http.createServer().listen(0, LOOPBACK);
+  await once(server, 'listening');
+  const { port } = server.address() as net.AddressInfo;
+  const dropped: unknown[] = [];
+  const all = Promise.withResolvers<void>();
+  const nothing = (): void => undefined;
+  const warn = ({ why }: Readonly<Record<string, unknown>>): void => {
+    dropped.push(why);
+    if (dropped.length === 49) all.resolve();
+  };
+  const log: Log = { debug: nothing, info: nothing, warn, error: nothing };
+  using notices = new Notices({ url: `http://${LOOPBACK}:${port}/`, secret: undefined, afterMs: 1, log });
+  const asked = once(server, 'request');
+  notices.down('first', 'gone');
+  await asked;
+  for (let number = 0; number < 149; number += 1) notices.down(`local-${number}`, 'gone');
+  await all.promise;
+  assert.deepEqual(new Set(dropped), new Set(['too many wait']));
+  server.closeAllConnections();
+  server.close();
+});
+
+test('a body for the API has 64 KiB at most', async () => {
+  using home = tempDir();
+  await using depot = await Depot.server({ home: path.join(home.path, 'home') });
+  assert.ok(depot.server.address.socksPort > 0);
+  const request = http.request({
+    socketPath: path.join(home.path, 'home', 'admin.sock'),
+    path: '/api/v1/users',
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+  });
+  request.end(JSON.stringify({ name: 'x'.repeat(100_000) }));
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  assert.equal(response.statusCode, 400);
+  assert.match((await response.setEncoding('utf8').toArray()).join(''), /too long/);
+});
