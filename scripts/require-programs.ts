@@ -29,6 +29,7 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['man', 'man-db'],
   ['python3', 'python3'],
   ['script', 'bsdutils'],
+  ['promtool', 'prometheus'],
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['nc', 'netcat-openbsd'],
