@@ -1,5 +1,5 @@
 // Why things failed in the last 15 minutes: how often for each reason, and the newest case of each to look at.
-// Knows no clock: it is told the time.
+// Knows no clock: it is told the time, a steady one.
 
 const MINUTES = 15;
 const MINUTE_MS = 60_000;

@@ -1,5 +1,5 @@
 // Bytes per second over the last 15 minutes, one number per second and direction, kept whether anybody looks or not.
-// Knows no clock: it is told the time.
+// Knows no clock: it is told the time, a steady one.
 
 const STEPS = 900;
 const STEP_MS = 1000;
@@ -26,7 +26,7 @@ export class Traffic {
   /** Takes what has flowed since the last call, and spreads it over the seconds that are over by now. */
   record(nowMs: number, bytesUp: number, bytesDown: number): void {
     const end = Math.floor(nowMs / STEP_MS);
-    // A clock that was set back, or far ahead, must not keep us busy.
+    // A machine that slept for long must not keep us busy.
     if (end <= this.#next - STEPS || end > this.#next + STEPS) this.#restart(end - 1);
     const seconds = Math.max(1, end - this.#next);
     for (let step = 0; step < seconds; step += 1) {

@@ -13,6 +13,7 @@ import { Counters } from './counters.ts';
 import { Recorder } from './recorder.ts';
 import { type LinkRoundTrip, RoundTrips } from './round-trips.ts';
 import type { ClientDeviceStatus, LocalStatus, RoleStatus } from './status.ts';
+import { onTheWall, steadyMs } from './steady.ts';
 import { encodeEvent, Subscribers } from './subscribers.ts';
 import { Traffic, type TrafficSeries } from './traffic.ts';
 
@@ -40,7 +41,7 @@ export interface WatcherOptions {
 export class Watcher implements Disposable {
   readonly counters = new Counters();
   readonly #options: WatcherOptions;
-  readonly #traffic = new Traffic(Date.now());
+  readonly #traffic = new Traffic(steadyMs());
   readonly #failures = new Failures();
   readonly #figures: Figures;
   readonly #recorder: Recorder;
@@ -95,13 +96,13 @@ export class Watcher implements Disposable {
     this.#feed.end(id);
     if (error === undefined) return;
     this.counters.failed(error.code);
-    this.#failures.record(Date.now(), 'stream', error.code, error.message, `${target.host}:${target.port}`);
+    this.#failures.record(steadyMs(), 'stream', error.code, error.message, `${target.host}:${target.port}`);
   }
 
   /** Somebody got no further than a port. */
   turnedAway(port: string, from: string, { code, message }: DepotError): void {
     this.counters.turnedAway(port, code);
-    this.#failures.record(Date.now(), port, code, message, from);
+    this.#failures.record(steadyMs(), port, code, message, from);
   }
 
   localUp(name: string): void {
@@ -134,11 +135,14 @@ export class Watcher implements Disposable {
   }
 
   traffic(): TrafficSeries {
-    return this.#traffic.series();
+    const series = this.#traffic.series();
+    return { ...series, until: onTheWall(series.until) };
   }
 
   failures(): FailureReason[] {
-    return this.#failures.list(Date.now());
+    return this.#failures
+      .list(steadyMs())
+      .map((reason) => ({ ...reason, last: { ...reason.last, at: onTheWall(reason.last.at) } }));
   }
 
   usage(kind: UsageKind, name: string): UsageRow {
@@ -260,7 +264,7 @@ export class Watcher implements Disposable {
     const moved = { up: this.#up, down: this.#down };
     this.#up = 0;
     this.#down = 0;
-    this.#traffic.record(nowMs, moved.up, moved.down);
+    this.#traffic.record(steadyMs(), moved.up, moved.down);
     return moved;
   }
 
