@@ -31,7 +31,7 @@ export class Door {
     this.#http = new HttpProxy(options);
   }
 
-  /** Serves one accepted socket to its end. */
+  /** Serves one accepted socket until its request was answered; what runs then runs by itself. */
   async serve(accepted: net.Socket): Promise<void> {
     const refusal = this.#options.descriptors.refusal(accepted, 'stream');
     if (refusal !== undefined) {

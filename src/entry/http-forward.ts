@@ -26,7 +26,7 @@ export interface Forwarding {
 
 const NO_HTTP: Refusal = { status: 502, why: 'the app did not answer in HTTP' };
 
-/** Resolves when the stream to the app is over. Never rejects. */
+/** Resolves when the app has answered, or could not be reached. Never rejects. */
 export const forward = async (forwarding: Forwarding): Promise<void> => {
   const { streams, user, from, target, response } = forwarding;
   const app = new AppStream();

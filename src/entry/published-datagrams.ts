@@ -123,16 +123,18 @@ export class PublishedDatagrams {
     return true;
   }
 
-  async #carry(key: string, peer: Peer, { host }: Address): Promise<void> {
+  #carry(key: string, peer: Peer, { host }: Address): Promise<void> {
     const { streams, destination, user } = this.#options;
     const request: Request = { command: 'associate', destination, user, from: host };
     const answer = (outcome: Connection | DepotError): void => {
       if (outcome instanceof DepotError) this.#refused.set(key, performance.now() + REFUSED_MS);
     };
-    await streams.carry(request, { datagrams: peer, signal: peer.gone, answer });
-    peer.end();
-    if (this.#peers.get(key) === peer) this.#peers.delete(key);
-    this.#closeWhenEmpty();
+    const onEnded = (): void => {
+      peer.end();
+      if (this.#peers.get(key) === peer) this.#peers.delete(key);
+      this.#closeWhenEmpty();
+    };
+    return streams.carry(request, { datagrams: peer, signal: peer.gone, answer, onEnded });
   }
 
   /** Ends every association, and gives the port back. */

@@ -7,7 +7,7 @@ import { decodeSocks4Request, encodeSocks4Reply } from '../socks/socks4.ts';
 import type { EntryOptions } from './options.ts';
 import type { Visitor } from './visitor.ts';
 
-/** Serves one client to its end. Rejects with why there was no request; what the client has to be told is written by then. */
+/** Serves one client until its request was answered. Rejects with why there was no request; what the client has to be told is written by then. */
 export const serveSocks4 = async (visitor: Visitor, { streams, anonymous }: EntryOptions): Promise<void> => {
   const { client, from, gone } = visitor;
   const { command, destination } = await readRequest(visitor, anonymous);

@@ -16,7 +16,7 @@ interface Welcomed {
   readonly user: string | undefined;
 }
 
-/** Serves one client to its end. Rejects with why there was no request; what the client has to be told is written by then. */
+/** Serves one client until its request was answered. Rejects with why there was no request; what the client has to be told is written by then. */
 export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Promise<void> => {
   const { client, from, gone } = visitor;
   const { request, user } = await shakeHands(visitor, options);
@@ -62,9 +62,11 @@ const associate = async (
     datagrams,
     signal: gone,
     answer: (outcome) => reply(visitor, outcome, datagrams.bound),
+    onEnded: () => {
+      datagrams.end();
+      visitor.seeOff();
+    },
   });
-  datagrams.end();
-  visitor.seeOff();
 };
 
 /** Drives the table. */

@@ -2,8 +2,9 @@
 // Beside Endpoint and Relay on purpose: here nothing waits. What cannot go on at once is dropped, as UDP itself would,
 // and counted; so there is no back-pressure, and no half-close.
 
-import { DepotError } from '../errors.ts';
+import type { DepotError } from '../errors.ts';
 import type { Address } from '../socks/address.ts';
+import type { OnEnded } from './relay.ts';
 
 /** Where datagrams go. */
 export interface DatagramSink {
@@ -34,17 +35,18 @@ export interface DatagramEndpoint extends DatagramSink {
 export class DatagramRelay {
   readonly #ends: readonly [client: DatagramEndpoint, app: DatagramEndpoint];
   readonly #idleMs: number;
-  readonly #settle: PromiseWithResolvers<DepotError | undefined> = Promise.withResolvers();
+  readonly #onEnded: OnEnded;
   #over = false;
   #movedAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
   bytesUp = 0;
   bytesDown = 0;
 
-  /** An association that carries nothing for `idleMs` is ended, in order. */
-  constructor(client: DatagramEndpoint, app: DatagramEndpoint, idleMs: number) {
+  /** An association that carries nothing for `idleMs` is ended, in order. `onEnded` hears that as well. */
+  constructor(client: DatagramEndpoint, app: DatagramEndpoint, idleMs: number, onEnded: OnEnded) {
     this.#ends = [client, app];
     this.#idleMs = idleMs;
+    this.#onEnded = onEnded;
     client.readInto({
       send: (data, address) => {
         this.bytesUp += data.length;
@@ -68,11 +70,6 @@ export class DatagramRelay {
     return this.#ends[0].dropped + this.#ends[1].dropped;
   }
 
-  /** Resolves when it is over: undefined where that was in order, or why. Never rejects. */
-  get ended(): Promise<DepotError | undefined> {
-    return this.#settle.promise;
-  }
-
   abort(error: DepotError): void {
     this.#end(error);
   }
@@ -89,6 +86,6 @@ export class DatagramRelay {
     this.#over = true;
     clearTimeout(this.#timer);
     for (const end of this.#ends) end.end(error);
-    this.#settle.resolve(error);
+    queueMicrotask(() => this.#onEnded(error));
   }
 }

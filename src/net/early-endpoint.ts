@@ -6,17 +6,17 @@ import type { Endpoint, Sink } from './endpoint.ts';
 
 /** How much may come before anybody wants it; then the socket is not read any further. */
 const MAX_EARLY_BYTES = 64 * 1024;
+const NOTHING = new Uint8Array();
 
 export class EarlyEndpoint implements Endpoint {
   readonly #inner: Endpoint;
-  readonly #onReset: (error: DepotError) => void;
-  #early: Uint8Array = new Uint8Array();
+  #onReset: ((error: DepotError) => void) | undefined;
+  #early: Uint8Array = NOTHING;
   #held: (() => void) | undefined;
   #sink: Sink | undefined;
   #wake: (() => void) | undefined;
   #error: DepotError | undefined;
   #ended = false;
-  #passing = false;
   #discarding = false;
 
   /** `onReset` is called when the other side aborts before `readInto`. */
@@ -36,7 +36,8 @@ export class EarlyEndpoint implements Endpoint {
   }
 
   consume(bytes: number): void {
-    this.#early = this.#early.subarray(bytes);
+    // An empty view would keep the memory that it looks at.
+    this.#early = bytes === this.#early.length ? NOTHING : this.#early.subarray(bytes);
     if (this.#early.length < MAX_EARLY_BYTES) this.#release();
   }
 
@@ -59,12 +60,13 @@ export class EarlyEndpoint implements Endpoint {
   /** Whatever still comes is read and thrown away: an answer reaches a peer only while its bytes are read. */
   discard(): void {
     this.#discarding = true;
-    this.#early = new Uint8Array();
+    this.#early = NOTHING;
     this.#release();
   }
 
   readInto(sink: Sink): void {
     this.#sink = sink;
+    this.#onReset = undefined;
     this.#flush(sink);
     if (this.#error !== undefined) sink.reset(this.#error);
   }
@@ -81,25 +83,22 @@ export class EarlyEndpoint implements Endpoint {
     this.#inner.reset(error);
   }
 
-  /** The early bytes first, then whatever comes, without a stop here. */
+  /** The early bytes first; whatever comes then does not come by here any more. */
   #flush(sink: Sink): void {
     const early = this.#early;
     if (early.length > 0) {
-      this.#early = new Uint8Array();
+      this.#early = NOTHING;
       sink.write([early], () => this.#flush(sink));
       return;
     }
-    this.#passing = true;
+    if (this.#error !== undefined) return;
     const ended = this.#ended;
+    this.#inner.readInto(sink);
     this.#release();
     if (ended) sink.end();
   }
 
   #arrived(chunks: readonly Uint8Array[], taken: () => void): void {
-    if (this.#passing) {
-      this.#sink?.write(chunks, taken);
-      return;
-    }
     if (this.#discarding) {
       taken();
       return;
@@ -112,13 +111,12 @@ export class EarlyEndpoint implements Endpoint {
 
   #onEnd(): void {
     this.#ended = true;
-    if (this.#passing) this.#sink?.end();
     this.#wakeUp();
   }
 
   #onInnerReset(error: DepotError): void {
     this.#error = error;
-    if (this.#sink === undefined) this.#onReset(error);
+    if (this.#sink === undefined) this.#onReset?.(error);
     else this.#sink.reset(error);
     this.#wakeUp();
   }

@@ -22,8 +22,8 @@ export interface Sink {
 /** One end of a stream: bytes go in as into a Sink, and what comes out of it goes to the sink it was given. */
 export interface Endpoint extends Sink {
   /**
-   * Begins to deliver into `sink`. Call it once. Nothing is lost before: bytes wait where they are.
-   * `sink.reset` may come at any time, also after `sink.end`, and is the last call.
+   * Begins to deliver into `sink`. Nothing is lost before: bytes wait where they are. Called again, everything that was
+   * not delivered yet goes to the new one. `sink.reset` may come at any time, also after `sink.end`, and is the last call.
    */
   readInto(sink: Sink): void;
 }

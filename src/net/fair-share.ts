@@ -9,9 +9,14 @@ const LEAST_BYTES = 128 * 1024;
 /** Who reads no more than this at a time is not what others wait for. */
 const QUIET_BYTES = 8 * 1024;
 
+/** Whoever reads: an object that is there anyway, so that nothing has to be made for each. */
+export interface Reader {
+  resume(): void;
+}
+
 /** Shared by everything that reads in one process. */
 export class FairShare {
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Reader[] = [];
   #leftBytes = TURN_BYTES;
   #asked = 0;
   #askedBefore = 1;
@@ -22,18 +27,18 @@ export class FairShare {
     return Math.max(LEAST_BYTES, Math.floor(TURN_BYTES / Math.max(1, this.#askedBefore, this.#asked)));
   }
 
-  /** Calls `resume` when whoever has just read so many bytes may read on: at once, while this turn has room. */
-  admit(bytes: number, resume: () => void): void {
+  /** Resumes whoever has just read so many bytes as soon as it may read on: at once, while this turn has room. */
+  admit(bytes: number, reader: Reader): void {
     if (bytes <= QUIET_BYTES) {
-      resume();
+      reader.resume();
       return;
     }
     this.#asked += 1;
     if (this.#leftBytes > 0 && this.#waiting.length === 0) {
       this.#leftBytes -= bytes;
-      resume();
+      reader.resume();
     } else {
-      this.#waiting.push(resume);
+      this.#waiting.push(reader);
     }
     this.#schedule();
   }
@@ -51,10 +56,10 @@ export class FairShare {
     this.#leftBytes = TURN_BYTES;
     const share = this.bytes;
     while (this.#leftBytes > 0) {
-      const resume = this.#waiting.shift();
-      if (resume === undefined) return;
+      const reader = this.#waiting.shift();
+      if (reader === undefined) return;
       this.#leftBytes -= share;
-      resume();
+      reader.resume();
     }
     this.#schedule();
   }

@@ -196,13 +196,15 @@ export class FrameConnection {
     if (this.#yielding || this.#readBytes < this.#share.bytes) return;
     this.#yielding = true;
     this.socket.pause();
-    this.#share.admit(this.#readBytes, this.#readOn);
+    this.#share.admit(this.#readBytes, this.#turn);
   }
 
-  readonly #readOn = (): void => {
-    this.#yielding = false;
-    this.#readBytes = 0;
-    this.socket.resume();
+  readonly #turn = {
+    resume: (): void => {
+      this.#yielding = false;
+      this.#readBytes = 0;
+      this.socket.resume();
+    },
   };
 
   #onFrame(type: FrameType, stream: number, payload: Uint8Array): void {

@@ -6,9 +6,11 @@ import type { BufferPool } from '../link/buffer-pool.ts';
 
 /** What a stream gets that has little to say, so that thousands of stopped ones cost little. */
 const SMALL_BYTES = 1024;
+const NOTHING: readonly Uint8Array[] = [];
+
 export class Gather {
   readonly #pool: BufferPool;
-  #full: Uint8Array[] = [];
+  #full: Uint8Array[] | undefined;
   #tail: Uint8Array | undefined;
   #tailBytes = 0;
   #bytes = 0;
@@ -36,10 +38,10 @@ export class Gather {
   }
 
   /** Everything so far, in order. It stays the taker's until it is recycled. */
-  take(): Uint8Array[] {
+  take(): readonly Uint8Array[] {
     this.#closeTail();
-    const taken = this.#full;
-    this.#full = [];
+    const taken = this.#full ?? NOTHING;
+    this.#full = undefined;
     this.#bytes = 0;
     return taken;
   }
@@ -50,7 +52,7 @@ export class Gather {
 
   #closeTail(): void {
     if (this.#tail === undefined) return;
-    this.#full.push(this.#tail.subarray(0, this.#tailBytes));
+    (this.#full ??= []).push(this.#tail.subarray(0, this.#tailBytes));
     this.#tail = undefined;
     this.#tailBytes = 0;
   }

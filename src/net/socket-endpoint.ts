@@ -40,7 +40,7 @@ export class SocketEndpoint implements Endpoint {
   private constructor(make: MakeSocket, share: FairShare) {
     this.#share = share;
     this.socket = make({
-      buffer: () => this.#ownBuffer?.subarray(0, share.bytes) ?? SCRATCH,
+      buffer: () => this.#ownBuffer?.subarray(0, this.#share.bytes) ?? SCRATCH,
       callback: (length) => {
         this.#deliver(this.#claim(length));
         return true;
@@ -141,11 +141,7 @@ export class SocketEndpoint implements Endpoint {
     this.#sink?.write([bytes], this.#taken);
   }
 
-  readonly #taken = (): void => this.#share.admit(this.#readBytes, this.#resume);
-
-  readonly #resume = (): void => {
-    this.socket.resume();
-  };
+  readonly #taken = (): void => this.#share.admit(this.#readBytes, this.socket);
 
   readonly #onEnd = (): void => this.#sink?.end();
   readonly #onClose = (): void => this.#closed();

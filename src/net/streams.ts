@@ -8,7 +8,7 @@ import type { Connection, Connector, Progress, Request } from './connector.ts';
 import { type DatagramEndpoint, DatagramRelay } from './datagrams.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { Endpoint } from './endpoint.ts';
-import { Relay } from './relay.ts';
+import { type OnEnded, Relay } from './relay.ts';
 
 /** A running stream, as status shows it. */
 export interface StreamSnapshot {
@@ -56,6 +56,8 @@ export interface Asker {
   readonly step?: Progress['step'];
   /** Called once, before any byte of the app is passed on. */
   answer(outcome: Connection | DepotError): void;
+  /** Called once after `answer`, when the stream is over. */
+  readonly onEnded?: () => void;
 }
 
 export interface StreamHooks {
@@ -63,6 +65,8 @@ export interface StreamHooks {
   readonly onEnd?: (stream: StreamEnd) => void;
   /** The request was answered: by which local, where one was chosen, with what, and how long that took. */
   readonly onAnswer?: (local: string | undefined, reply: Reply, connectMs: number) => void;
+  /** `onEnd` failed: one stream must not take the others with it. Without this it is thrown where nobody catches it. */
+  readonly onUnforeseen?: (error: unknown) => void;
 }
 
 /** What moves in a running stream. */
@@ -88,7 +92,8 @@ interface Running {
   readonly request: Request;
   readonly startedAt: number;
   readonly startedMs: number;
-  readonly aborter: AbortController;
+  /** Until it is open: then its relay is what can be aborted. */
+  aborter?: AbortController | undefined;
   local?: string | undefined;
   rule?: string;
   app?: Address | undefined;
@@ -144,7 +149,10 @@ export class Streams {
     }
   }
 
-  /** Carries one stream. Resolves when it is over; failures are its answer, never a rejection. */
+  /**
+   * Carries one stream. Resolves when its request was answered: what runs then runs by itself, and nothing of the asker is
+   * kept but `onEnded`. Failures are its answer, never a rejection.
+   */
   async carry(request: Request, asker: Asker): Promise<void> {
     if (this.#running.size >= this.#max) {
       const full = this.#options.descriptors.full();
@@ -157,20 +165,28 @@ export class Streams {
     const stream: Running = { id: this.#lastId, request, startedAt: Date.now(), startedMs: performance.now(), aborter };
     this.#running.set(stream.id, stream);
     this.#hooks.onStart?.(snapshot(stream));
-    const [reply, error] = await this.#run(stream, asker);
-    this.#running.delete(stream.id);
-    this.#hooks.onEnd?.({
-      ...snapshot(stream),
-      durationMs: performance.now() - stream.startedMs,
-      connectMs: stream.connectMs ?? 0,
-      reply,
-      error: error && { code: error.code, message: error.message },
-    });
-    if (this.#running.size === 0) for (const resolve of this.#empty.splice(0)) resolve();
+    try {
+      const connection = await this.#connect(stream, asker, aborter);
+      if (aborter.signal.aborted) {
+        const error = asDepotError(aborter.signal.reason, 'aborted');
+        abandon(connection, error);
+        throw error;
+      }
+      this.#answered(stream, Reply.succeeded);
+      asker.answer(connection);
+      const onEnded = this.#ending(stream, Reply.succeeded, asker.onEnded);
+      if (connection.kind === 'answer') onEnded();
+      else stream.relay = this.#join(asker, connection, onEnded);
+      stream.aborter = undefined;
+    } catch (thrown) {
+      const error = asDepotError(thrown, 'internal');
+      this.#answered(stream, error.reply);
+      asker.answer(error);
+      this.#ending(stream, error.reply, asker.onEnded)(error);
+    }
   }
 
-  async #run(stream: Running, asker: Asker): Promise<readonly [Reply, DepotError | undefined]> {
-    const { aborter } = stream;
+  async #connect(stream: Running, asker: Asker, aborter: AbortController): Promise<Connection> {
     const onGone = (): void => aborter.abort(asker.signal.reason);
     if (asker.signal.aborted) onGone();
     asker.signal.addEventListener('abort', onGone);
@@ -185,22 +201,7 @@ export class Streams {
       });
       stream.local = connection.local;
       stream.app = connection.app;
-      if (aborter.signal.aborted) {
-        const error = asDepotError(aborter.signal.reason, 'aborted');
-        abandon(connection, error);
-        throw error;
-      }
-      this.#answered(stream, Reply.succeeded);
-      asker.answer(connection);
-      if (connection.kind === 'answer') return [Reply.succeeded, undefined];
-      const relay = this.#join(asker, connection);
-      stream.relay = relay;
-      return [Reply.succeeded, await relay.ended];
-    } catch (thrown) {
-      const error = asDepotError(thrown, 'internal');
-      this.#answered(stream, error.reply);
-      asker.answer(error);
-      return [error.reply, error];
+      return connection;
     } finally {
       asker.signal.removeEventListener('abort', onGone);
     }
@@ -211,20 +212,45 @@ export class Streams {
     this.#hooks.onAnswer?.(stream.local, reply, stream.connectMs);
   }
 
-  #join({ stream, datagrams }: Asker, connection: Exclude<Connection, { kind: 'answer' }>): Relay | DatagramRelay {
-    if (connection.kind === 'stream' && stream !== undefined) return new Relay(stream, connection.stream);
+  #join(
+    { stream, datagrams }: Asker,
+    connection: Exclude<Connection, { kind: 'answer' }>,
+    onEnded: OnEnded,
+  ): Relay | DatagramRelay {
+    if (connection.kind === 'stream' && stream !== undefined) return new Relay(stream, connection.stream, onEnded);
     if (connection.kind === 'datagrams' && datagrams !== undefined)
-      return new DatagramRelay(datagrams, connection.datagrams, this.#options.udpIdleMs);
+      return new DatagramRelay(datagrams, connection.datagrams, this.#options.udpIdleMs, onEnded);
     const error = new DepotError('internal', `the answer was ${connection.kind}, which nobody asked for`);
     abandon(connection, error);
     throw error;
+  }
+
+  /** What to do when a stream is over. Made here, so that it keeps nothing else alive while the stream runs. */
+  #ending(stream: Running, reply: Reply, tell: (() => void) | undefined): OnEnded {
+    return (error) => {
+      this.#running.delete(stream.id);
+      try {
+        this.#hooks.onEnd?.({
+          ...snapshot(stream),
+          durationMs: performance.now() - stream.startedMs,
+          connectMs: stream.connectMs ?? 0,
+          reply,
+          error: error && { code: error.code, message: error.message },
+        });
+      } catch (unforeseen) {
+        if (this.#hooks.onUnforeseen === undefined) throw unforeseen;
+        this.#hooks.onUnforeseen(unforeseen);
+      }
+      tell?.();
+      if (this.#running.size === 0) for (const resolve of this.#empty.splice(0)) resolve();
+    };
   }
 
   /** Ends one stream with an abort that both sides see. False where there is none of this id. */
   end(id: number, error: DepotError): boolean {
     const stream = this.#running.get(id);
     if (stream === undefined) return false;
-    stream.aborter.abort(error);
+    stream.aborter?.abort(error);
     stream.relay?.abort(error);
     return true;
   }

@@ -10,7 +10,7 @@ import { DepotError, errnoOf } from '../errors.ts';
 import type { BufferPool } from '../link/buffer-pool.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 import type { FairShare } from './fair-share.ts';
-import { Gather } from './gather.ts';
+import { Inflow, type InflowOwner } from './inflow.ts';
 import { readTls } from './private-reads.ts';
 
 /** How much decrypted data may wait before the connection is not read any further. */
@@ -21,17 +21,13 @@ export interface TlsEndpointOptions {
   readonly share: FairShare;
 }
 
-export class TlsEndpoint implements Endpoint {
+export class TlsEndpoint implements Endpoint, InflowOwner {
   readonly #secure: tls.TLSSocket;
   readonly #raw: net.Socket;
   readonly #share: FairShare;
-  readonly #incoming: Gather;
+  readonly #incoming: Inflow;
   #sink: Sink | undefined;
-  #deliveringBytes = 0;
-  #delivering: readonly Uint8Array[] | undefined;
-  #flushScheduled = false;
-  #finArrived = false;
-  #finDelivered = false;
+  #isRead = false;
   #resetByUs = false;
   #error: Error | undefined;
 
@@ -40,11 +36,8 @@ export class TlsEndpoint implements Endpoint {
     this.#secure = secure;
     this.#raw = raw;
     this.#share = share;
-    this.#incoming = new Gather(pool);
-    secure.on('end', () => {
-      this.#finArrived = true;
-      this.#scheduleFlush();
-    });
+    this.#incoming = new Inflow(pool, this);
+    secure.on('end', () => this.#incoming.end());
     secure.on('error', (error: Error) => {
       this.#error = error;
     });
@@ -53,8 +46,10 @@ export class TlsEndpoint implements Endpoint {
 
   readInto(sink: Sink): void {
     this.#sink = sink;
+    this.#incoming.into(sink);
     if (this.#secure.destroyed) this.#closed();
-    else readTls(this.#secure, (bytes) => this.#arrived(bytes));
+    else if (!this.#isRead) readTls(this.#secure, (bytes) => this.#arrived(bytes));
+    this.#isRead = true;
   }
 
   write(chunks: readonly Uint8Array[], taken: () => void): void {
@@ -83,6 +78,7 @@ export class TlsEndpoint implements Endpoint {
   reset(_error: DepotError): void {
     if (this.#resetByUs) return;
     this.#resetByUs = true;
+    this.#incoming.drop();
     // While a FIN is on its way, libuv refuses to reset. It may stand behind data that the client does not read, so there
     // is no waiting for it: to close with bytes unsent is as good, the client misses the close_notify.
     if (this.#secure.writableEnded && !this.#secure.writableFinished) this.#raw.destroy();
@@ -90,47 +86,25 @@ export class TlsEndpoint implements Endpoint {
     this.#secure.destroy();
   }
 
+  /** What was taken makes room for more, when it is our turn. */
+  passedOn(bytes: number): void {
+    this.#share.admit(bytes, this.#reader);
+  }
+
+  readonly #reader = {
+    resume: (): void => {
+      if (this.#incoming.waitingBytes < MAX_WAITING_BYTES && !this.#incoming.finArrived) this.#secure.resume();
+      this.#incoming.deliver();
+    },
+  };
+
   #arrived(bytes: Uint8Array): void {
     this.#incoming.push(bytes);
-    if (this.#incoming.bytes >= MAX_WAITING_BYTES) this.#secure.pause();
-    this.#scheduleFlush();
+    if (this.#incoming.waitingBytes >= MAX_WAITING_BYTES) this.#secure.pause();
   }
-
-  /** What comes within one turn goes on as one piece. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.#deliver();
-    });
-  }
-
-  #deliver(): void {
-    if (this.#delivering !== undefined || this.#resetByUs) return;
-    if (this.#incoming.bytes > 0) {
-      this.#deliveringBytes = this.#incoming.bytes;
-      this.#delivering = this.#incoming.take();
-      this.#sink?.write(this.#delivering, this.#taken);
-    } else if (this.#finArrived && !this.#finDelivered) {
-      this.#finDelivered = true;
-      this.#sink?.end();
-    }
-  }
-
-  readonly #taken = (): void => {
-    this.#incoming.recycle(this.#delivering ?? []);
-    this.#delivering = undefined;
-    this.#share.admit(this.#deliveringBytes, this.#goOn);
-  };
-
-  readonly #goOn = (): void => {
-    if (this.#incoming.bytes < MAX_WAITING_BYTES && !this.#finArrived) this.#secure.resume();
-    this.#deliver();
-  };
 
   #closed(): void {
-    const clean = this.#finArrived && this.#secure.writableFinished;
+    const clean = this.#incoming.finArrived && this.#secure.writableFinished;
     if (clean || this.#resetByUs) return;
     const errno = errnoOf(this.#error);
     this.#sink?.reset(

@@ -19,7 +19,7 @@ export class TunnelDatagrams implements DatagramEndpoint {
   readonly id: number;
   readonly #connection: FrameConnection;
   readonly #queueBytes: number;
-  readonly #onClosed: () => void;
+  readonly #onClosed: (stream: TunnelDatagrams) => void;
   #state: StreamState = 'opening';
   readonly #encode = createAddressEncoder();
   readonly #decode = createAddressedDecoder();
@@ -32,7 +32,12 @@ export class TunnelDatagrams implements DatagramEndpoint {
   #ended: { readonly error: DepotError | undefined } | undefined;
   dropped = 0;
 
-  constructor(id: number, connection: FrameConnection, queueBytes: number, onClosed: () => void) {
+  constructor(
+    id: number,
+    connection: FrameConnection,
+    queueBytes: number,
+    onClosed: (stream: TunnelDatagrams) => void,
+  ) {
     this.id = id;
     this.#connection = connection;
     this.#queueBytes = queueBytes;
@@ -136,6 +141,6 @@ export class TunnelDatagrams implements DatagramEndpoint {
   #move(event: StreamEvent): void {
     const before = this.#state;
     this.#state = nextStreamState(before, event);
-    if (this.#state === 'closed' && before !== 'closed') this.#onClosed();
+    if (this.#state === 'closed' && before !== 'closed') this.#onClosed(this);
   }
 }

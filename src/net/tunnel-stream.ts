@@ -1,5 +1,4 @@
 // One stream on a tunnel, as an Endpoint: credit windows, half-close and abort over frames.
-// What arrives within one turn of the loop is passed on in one write, but for a small piece by itself, which waits for nothing.
 
 import { DepotError } from '../errors.ts';
 import {
@@ -15,13 +14,10 @@ import { nextStreamState, type StreamEvent, type StreamState } from '../link/str
 import { ReceiveWindow, type WindowOptions } from '../link/window.ts';
 import type { Endpoint, Sink } from './endpoint.ts';
 import type { FrameConnection } from './frame-connection.ts';
-import { Gather } from './gather.ts';
+import { Inflow, type InflowOwner } from './inflow.ts';
 
 /** The most that a sender may have been granted at once; more is a broken or hostile peer. */
 const MAX_CREDIT_BYTES = 2 ** 31;
-
-/** Up to here a piece that comes first is an answer rather than the beginning of a bulk, and goes on at once. */
-const LONE_BYTES = 4 * 1024;
 
 interface Outgoing {
   readonly chunks: readonly Uint8Array[];
@@ -31,7 +27,7 @@ interface Outgoing {
   offset: number;
 }
 
-export class TunnelStream implements Endpoint {
+export class TunnelStream implements Endpoint, InflowOwner {
   readonly id: number;
   readonly #connection: FrameConnection;
   readonly #window: ReceiveWindow;
@@ -45,12 +41,7 @@ export class TunnelStream implements Endpoint {
   /** Set once no more will be written: what to call when the FIN has left. */
   #ending: (() => void) | undefined;
 
-  readonly #incoming: Gather;
-  #delivering: readonly Uint8Array[] = [];
-  #deliveringBytes = 0;
-  #flushScheduled = false;
-  #finArrived = false;
-  #finDelivered = false;
+  readonly #incoming: Inflow;
 
   constructor(
     id: number,
@@ -61,7 +52,7 @@ export class TunnelStream implements Endpoint {
     this.id = id;
     this.#connection = connection;
     this.#window = new ReceiveWindow(windows, performance.now());
-    this.#incoming = new Gather(windows.budget.pool);
+    this.#incoming = new Inflow(windows.budget.pool, this);
     this.#onClosed = onClosed;
   }
 
@@ -73,7 +64,7 @@ export class TunnelStream implements Endpoint {
 
   readInto(sink: Sink): void {
     this.#sink = sink;
-    this.#deliver();
+    this.#incoming.into(sink);
     if (this.#error !== undefined) sink.reset(this.#error);
   }
 
@@ -93,6 +84,16 @@ export class TunnelStream implements Endpoint {
     this.#connection.send(encodeJsonFrame(FrameType.reset, this.id, failureOf(error)));
     this.#forget();
     this.#move('reset');
+  }
+
+  /** The sink has taken so much: the other side may send as much again. */
+  passedOn(bytes: number): void {
+    this.#closeWindow();
+    if (!this.isClosed && !this.#incoming.finArrived) {
+      const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);
+      if (grant > 0) this.#connection.send(encodeWindow(this.id, grant));
+    }
+    this.#incoming.deliver();
   }
 
   // The side that faces the tunnel. Illegal frames throw, and end the tunnel.
@@ -118,15 +119,11 @@ export class TunnelStream implements Endpoint {
     if (!this.#window.received(bytes.length))
       throw new DepotError('protocol-violation', 'more data than the window allows');
     this.#incoming.push(bytes);
-    if (bytes.length <= LONE_BYTES && this.#incoming.bytes === bytes.length) this.#deliver();
-    else this.#scheduleFlush();
   }
 
   receiveFin(): void {
-    this.#finArrived = true;
     this.#move('fin-in');
-    if (this.#incoming.bytes === 0) this.#deliver();
-    else this.#scheduleFlush();
+    this.#incoming.end();
   }
 
   grant(bytes: number): void {
@@ -155,13 +152,12 @@ export class TunnelStream implements Endpoint {
 
   /** What lies here still counts, after the last frame too. */
   #closeWindow(): void {
-    if (this.isClosed && this.#incoming.bytes === 0 && this.#deliveringBytes === 0) this.#window.close();
+    if (this.isClosed && this.#incoming.heldBytes === 0) this.#window.close();
   }
 
   #forget(): void {
-    this.#deliveringBytes = 0;
     this.#outgoing = undefined;
-    this.#incoming.take();
+    this.#incoming.drop();
   }
 
   #pump(): void {
@@ -205,40 +201,6 @@ export class TunnelStream implements Endpoint {
       flushed();
     });
   }
-
-  #scheduleFlush(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.#deliver();
-    });
-  }
-
-  #deliver(): void {
-    if (this.#sink === undefined || this.#deliveringBytes > 0) return;
-    if (this.#incoming.bytes > 0) {
-      this.#deliveringBytes = this.#incoming.bytes;
-      this.#delivering = this.#incoming.take();
-      this.#sink.write(this.#delivering, this.#delivered);
-    } else if (this.#finArrived && !this.#finDelivered) {
-      this.#finDelivered = true;
-      this.#sink.end();
-    }
-  }
-
-  readonly #delivered = (): void => {
-    const bytes = this.#deliveringBytes;
-    this.#incoming.recycle(this.#delivering);
-    this.#delivering = [];
-    this.#deliveringBytes = 0;
-    this.#closeWindow();
-    if (!this.isClosed && !this.#finArrived) {
-      const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);
-      if (grant > 0) this.#connection.send(encodeWindow(this.id, grant));
-    }
-    this.#deliver();
-  };
 }
 
 const ignore = (): void => undefined;

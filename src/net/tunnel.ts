@@ -168,21 +168,20 @@ export class Tunnel implements FrameSink {
 
   #add(id: number, carries: Connection['kind']): TunnelEnd {
     const { windows } = this.#options;
-    const onClosed = (): void => this.#remove(id);
     const stream =
       carries === 'datagrams'
-        ? new TunnelDatagrams(id, this.connection, windows.datagramBytes, onClosed)
-        : new TunnelStream(id, this.connection, windows, onClosed);
+        ? new TunnelDatagrams(id, this.connection, windows.datagramBytes, this.#remove)
+        : new TunnelStream(id, this.connection, windows, this.#remove);
     this.#lastStream = id;
     this.#streams.set(id, stream);
     this.#options.onChange?.(this);
     return stream;
   }
 
-  #remove(id: number): void {
+  readonly #remove = ({ id }: { readonly id: number }): void => {
     this.#streams.delete(id);
     this.#options.onChange?.(this);
-  }
+  };
 
   data(id: number, bytes: Uint8Array): void {
     this.#count(bytes);

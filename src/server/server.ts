@@ -128,6 +128,7 @@ export class DepotServer implements AsyncDisposable {
         },
         onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
         onEnd: (stream) => this.#streamEnd(stream),
+        onUnforeseen: this.#incidents.unforeseen,
       },
     );
     const clients = (): ClientDeviceStatus[] => this.#links.clients.status();

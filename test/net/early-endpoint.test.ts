@@ -58,6 +58,16 @@ describe('what comes before anybody reads', () => {
     assert.equal(collector.text, 'and more, and later');
   });
 
+  it('is all that comes by here: the rest goes straight to who reads', () => {
+    const { inner, early, give } = setUp();
+    give('hello');
+    const collector = new Collector({ hold: true });
+    early.readInto(collector);
+    assert.notEqual(inner.sink, collector);
+    collector.take();
+    assert.equal(inner.sink, collector);
+  });
+
   it('is delivered before the end that came with it', () => {
     const { inner, early, give } = setUp();
     give('all');

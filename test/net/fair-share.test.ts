@@ -23,7 +23,7 @@ const busy = async (share: FairShare, sockets: number, rounds: number): Promise<
     piece = read;
     bytes[index] = (bytes[index] ?? 0) + read;
     // What was resumed is read in the next turn of the loop.
-    setImmediate(() => share.admit(read, () => readOn(index)));
+    setImmediate(() => share.admit(read, { resume: () => readOn(index) }));
   };
   for (let index = 0; index < sockets; index += 1) readOn(index);
   await turns(rounds);
@@ -54,7 +54,7 @@ describe('the share of each socket in a turn', () => {
   it('holds what all read in one turn to a bound, and makes the others wait for the next one', async () => {
     const share = new FairShare();
     let resumed = 0;
-    for (let index = 0; index < 20; index += 1) share.admit(128 * KIB, () => (resumed += 1));
+    for (let index = 0; index < 20; index += 1) share.admit(128 * KIB, { resume: () => (resumed += 1) });
     assert.equal(resumed, 3);
     await turns(1);
     assert.ok(resumed > 3 && resumed <= 6, String(resumed));
@@ -64,9 +64,9 @@ describe('the share of each socket in a turn', () => {
 
   it('never makes a quiet socket wait, however many busy ones do', () => {
     const share = new FairShare();
-    for (let index = 0; index < 20; index += 1) share.admit(128 * KIB, () => undefined);
+    for (let index = 0; index < 20; index += 1) share.admit(128 * KIB, { resume: () => undefined });
     let resumed = false;
-    share.admit(64, () => (resumed = true));
+    share.admit(64, { resume: () => (resumed = true) });
     assert.ok(resumed);
   });
 });

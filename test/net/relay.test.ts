@@ -10,22 +10,25 @@ interface Joined {
   readonly client: FakeEndpoint;
   readonly app: FakeEndpoint;
   readonly relay: Relay;
-  /** Whether the relay says that it is over. */
-  readonly isOver: () => Promise<boolean>;
+  /** What the relay says when it is over. */
+  readonly ended: Promise<DepotError | undefined>;
+  /** How often it has said so. */
+  readonly timesEnded: () => Promise<number>;
 }
 
 const join = (options?: { readonly hold: boolean }): Joined => {
   const [client, app] = [new FakeEndpoint(options), new FakeEndpoint(options)];
-  const relay = new Relay(client, app);
-  let over = false;
-  void relay.ended.then(() => {
-    over = true;
+  const ended = Promise.withResolvers<DepotError | undefined>();
+  let times = 0;
+  const relay = new Relay(client, app, (error) => {
+    times += 1;
+    ended.resolve(error);
   });
-  const isOver = async (): Promise<boolean> => {
+  const timesEnded = async (): Promise<number> => {
     await turns(1);
-    return over;
+    return times;
   };
-  return { client, app, relay, isOver };
+  return { client, app, relay, ended: ended.promise, timesEnded };
 };
 
 describe('a relay', () => {
@@ -59,9 +62,9 @@ describe('a relay', () => {
       joined[order[0]].sink.end();
       assert.deepEqual(joined[order[1]].log, ['end']);
       assert.deepEqual(joined[order[0]].log, []);
-      assert.equal(await joined.isOver(), false);
+      assert.equal(await joined.timesEnded(), 0);
       joined[order[1]].sink.end();
-      assert.equal(await joined.relay.ended, undefined);
+      assert.equal(await joined.ended, undefined);
       assert.deepEqual([joined.client.log, joined.app.log], [['end'], ['end']]);
     }
   });
@@ -74,14 +77,14 @@ describe('a relay', () => {
   });
 
   it('is not over before the last end has left this process', async () => {
-    const { client, app, relay, isOver } = join();
+    const { client, app, ended, timesEnded } = join();
     const flushed: (() => void)[] = [];
     client.end = (done) => flushed.push(done ?? assert.fail('nobody waits for the end'));
     client.sink.end();
     app.sink.end();
-    assert.equal(await isOver(), false);
+    assert.equal(await timesEnded(), 0);
     for (const done of flushed) done();
-    assert.equal(await relay.ended, undefined);
+    assert.equal(await ended, undefined);
   });
 
   for (const side of ['client', 'app'] as const) {
@@ -91,32 +94,33 @@ describe('a relay', () => {
       joined[side].sink.reset(BROKEN);
       assert.equal(await other.wasReset, BROKEN);
       assert.deepEqual(other.log, ['reset']);
-      assert.equal(await joined.relay.ended, BROKEN);
+      assert.equal(await joined.ended, BROKEN);
     });
   }
 
   it('passes an abort on also after one direction has ended', async () => {
-    const { client, app, relay } = join();
+    const { client, app, ended } = join();
     client.sink.end();
     client.sink.reset(BROKEN);
     assert.deepEqual(app.log, ['end', 'reset']);
-    assert.equal(await relay.ended, BROKEN);
+    assert.equal(await ended, BROKEN);
   });
 
   it('that is aborted from outside aborts both ends', async () => {
-    const { client, app, relay } = join();
+    const { client, app, relay, ended } = join();
     const stopped = new DepotError('stopped', 'ended by the operator');
     relay.abort(stopped);
     assert.equal(await client.wasReset, stopped);
     assert.equal(await app.wasReset, stopped);
-    assert.equal(await relay.ended, stopped);
+    assert.equal(await ended, stopped);
   });
 
   it('keeps to its first verdict', async () => {
-    const { client, app, relay } = join();
+    const { client, app, relay, ended, timesEnded } = join();
     client.sink.end();
     app.sink.end();
     relay.abort(BROKEN);
-    assert.equal(await relay.ended, undefined);
+    assert.equal(await ended, undefined);
+    assert.equal(await timesEnded(), 1);
   });
 });

@@ -180,24 +180,33 @@ describe('a relay of datagrams', () => {
     }
   }
 
+  const join = (
+    client: End,
+    app: End,
+    idleMs: number,
+  ): { readonly relay: DatagramRelay; readonly ended: Promise<DepotError | undefined> } => {
+    const { promise: ended, resolve } = Promise.withResolvers<DepotError | undefined>();
+    return { relay: new DatagramRelay(client, app, idleMs, resolve), ended };
+  };
+
   it('passes on and counts both ways, and ends both when one ends', async () => {
     const [client, app] = [new End(), new End()];
-    const relay = new DatagramRelay(client, app, 60_000);
+    const { relay, ended } = join(client, app, 60_000);
     client.sink?.send(Buffer.from('question'), APP);
     app.sink?.send(Buffer.from('ok'), APP);
     assert.deepEqual([app.come, client.come], [[{ text: 'question', address: APP }], [{ text: 'ok', address: APP }]]);
     assert.deepEqual([relay.bytesUp, relay.bytesDown, relay.dropped], [8, 2, 2]);
     app.sink?.end();
-    assert.deepEqual(await Promise.all([relay.ended, client.ended, app.ended]), [undefined, undefined, undefined]);
+    assert.deepEqual(await Promise.all([ended, client.ended, app.ended]), [undefined, undefined, undefined]);
   });
 
   it('ends both with the reason when it is aborted, and in order when nothing moves', async () => {
     const error = new DepotError('stopped', 'ended by the operator');
     const ends = [new End(), new End(), new End(), new End()] as const;
-    const aborted = new DatagramRelay(ends[0], ends[1], 60_000);
-    aborted.abort(error);
+    const aborted = join(ends[0], ends[1], 60_000);
+    aborted.relay.abort(error);
     assert.deepEqual(await Promise.all([aborted.ended, ends[0].ended, ends[1].ended]), [error, error, error]);
-    const idle = new DatagramRelay(ends[2], ends[3], 20);
+    const idle = join(ends[2], ends[3], 20);
     assert.deepEqual(await Promise.all([idle.ended, ends[2].ended]), [undefined, undefined]);
   });
 });
