@@ -22,14 +22,13 @@ export class TunnelSet {
     return this.#tunnels.values().reduce((sum, { streams }) => sum + streams, 0);
   }
 
-  get counts(): { readonly idle: number; readonly busy: number } {
-    const idle = this.idle().length;
-    return { idle, busy: this.#tunnels.size - idle };
+  get all(): readonly Tunnel[] {
+    return [...this.#tunnels];
   }
 
-  /** Those without streams. */
-  idle(): Tunnel[] {
-    return [...this.#tunnels].filter(({ streams }) => streams === 0);
+  get counts(): { readonly idle: number; readonly busy: number } {
+    const idle = this.all.filter(({ streams }) => streams === 0).length;
+    return { idle, busy: this.#tunnels.size - idle };
   }
 
   /** One without streams, else the one where least is going on. */

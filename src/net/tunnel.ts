@@ -75,6 +75,8 @@ export class Tunnel implements FrameSink {
   readonly #streams = new Map<number, TunnelEnd>();
   readonly #opening = new Map<number, Opening>();
   readonly #accepting = new Map<number, AbortController>();
+  /** When a stream last began or ended, on the clock of `performance.now()`; never is long ago. */
+  usedAtMs = Number.NEGATIVE_INFINITY;
   #lastStream = 0;
   #activity = 0;
   #activityAtMs = performance.now();
@@ -174,12 +176,14 @@ export class Tunnel implements FrameSink {
         : new TunnelStream(id, this.connection, windows, this.#remove);
     this.#lastStream = id;
     this.#streams.set(id, stream);
+    this.usedAtMs = performance.now();
     this.#options.onChange?.(this);
     return stream;
   }
 
   readonly #remove = ({ id }: { readonly id: number }): void => {
     this.#streams.delete(id);
+    this.usedAtMs = performance.now();
     this.#options.onChange?.(this);
   };
 

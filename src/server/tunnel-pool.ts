@@ -26,8 +26,10 @@ export interface PoolOptions {
 
 /** 256 bits, so that nobody guesses one. */
 const ID_BYTES = 32;
-/** How often a tunnel that is idle beyond need is given up. */
-const SHRINK_MS = 10_000;
+/** How long demand is remembered: tunnels that bursts need again within this time stay. */
+const DEMAND_MS = 3500;
+/** How often is looked for tunnels that are not needed any more. */
+const SHRINK_MS = 500;
 
 /** A request that waits for the very tunnel that was asked for with it. */
 interface Waiter {
@@ -169,7 +171,22 @@ export class TunnelPool {
   }
 
   #shrink(): void {
-    const spare = this.#tunnels.idle().slice(this.#options.min);
-    spare[0]?.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
+    for (const { connection } of spareAmong(this.#tunnels.all, this.#options.min, performance.now()))
+      connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
   }
 }
+
+/**
+ * Which tunnels to give up: as many as there are beyond those that carry streams or did lately, and `min` more, idle
+ * longest first. A new stream takes the first idle tunnel there is, so the ones that were used are as many as were
+ * needed at one time.
+ */
+export const spareAmong = <T extends Pick<Tunnel, 'streams' | 'usedAtMs'>>(
+  tunnels: readonly T[],
+  min: number,
+  nowMs: number,
+): readonly T[] => {
+  const needed = tunnels.filter(({ streams, usedAtMs }) => streams > 0 || nowMs - usedAtMs < DEMAND_MS).length;
+  const idle = tunnels.filter(({ streams }) => streams === 0).toSorted((a, b) => a.usedAtMs - b.usedAtMs);
+  return idle.slice(0, Math.max(0, tunnels.length - needed - min));
+};
