@@ -38,6 +38,13 @@ export interface WindowOptions {
 
 /** A round trip counts as this long where it is shorter. */
 const SHORTEST_ROUND_MS = 10;
+/** A line with a shorter round trip is near: it needs no larger window, only busy processes like one. */
+const FAR_MS = 5;
+/**
+ * More than the kernel's buffers take for a reader that has stopped (usually up to 4 MiB here and 6 MiB there). They
+ * take it as fast as any reader, so on a near line only who has passed on more is known to read.
+ */
+const PROOF_BYTES = 16 * 1024 * 1024;
 /** Less is not worth a frame. */
 const LEAST_GRANT_BYTES = 64 * 1024;
 
@@ -49,6 +56,8 @@ export class ReceiveWindow {
   #creditBytes = INITIAL_WINDOW_BYTES;
   /** Passed on since the last grant. */
   #consumedBytes = 0;
+  /** Passed on in all. */
+  #passedBytes = 0;
   #grantedAtMs: number;
 
   constructor(options: Pick<WindowOptions, 'maxBytes' | 'budget'>, nowMs: number) {
@@ -66,13 +75,17 @@ export class ReceiveWindow {
    * This much was passed on. Returns the bytes to grant now, 0 for none yet: small grants, so that the sender has no
    * reason to send in bursts. A reader that passes on more than a quarter of the window per round trip keeps up, and
    * the window grows to four times its size: ahead of TCP's own slow start, which doubles, so that only the line sets
-   * the pace.
+   * the pace. On a near line it does so only after `PROOF_BYTES`.
+   *
+   * `roundTripMs` is that of now, with whatever waits on the way; `lineMs` the shortest that was seen, the line's own.
    */
-  consumed(bytes: number, nowMs: number, roundTripMs: number): number {
+  consumed(bytes: number, nowMs: number, roundTripMs: number, lineMs: number): number {
     this.#consumedBytes += bytes;
+    this.#passedBytes += bytes;
     if (this.#consumedBytes < Math.max(LEAST_GRANT_BYTES, this.#sizeBytes / 8)) return 0;
     const rounds = (nowMs - this.#grantedAtMs) / Math.max(roundTripMs, SHORTEST_ROUND_MS);
-    const keepsUp = this.#consumedBytes >= (rounds * this.#sizeBytes) / 4;
+    const mayGrow = lineMs >= FAR_MS || this.#passedBytes >= PROOF_BYTES;
+    const keepsUp = mayGrow && this.#consumedBytes >= (rounds * this.#sizeBytes) / 4;
     let grant = this.#consumedBytes;
     const growth = Math.min(this.#sizeBytes * 3, this.#options.maxBytes - this.#sizeBytes);
     if (keepsUp && growth > 0 && this.#options.budget.take(growth)) {

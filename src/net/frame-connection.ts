@@ -26,6 +26,8 @@ export interface HeartbeatOptions {
 
 /** The payload of a ping: its number, as a float64. */
 const PING_BYTES = 8;
+/** So many pings follow each other at once: the first answer waits for all that goes on when a connection begins. */
+const FIRST_PINGS = 4;
 /** Up to here header and payload are copied into one write, and so into one TLS record. */
 const COPY_BYTES = 16 * 1024 - HEADER_BYTES;
 /** What may wait of frames that no window and no queue holds back; far more than a peer that reads lets pile up. */
@@ -55,6 +57,8 @@ export class FrameConnection {
   #pings = 0;
   #pingAtMs = 0;
   #roundTripMs: number | undefined;
+  #shortestMs = Number.POSITIVE_INFINITY;
+  #beside: FrameConnection | undefined;
 
   /** Begins to read at once; frames go to `sink` until `handOver` names another. */
   constructor(socket: tls.TLSSocket, sink: FrameSink, options: HeartbeatOptions, share = new FairShare()) {
@@ -97,6 +101,17 @@ export class FrameConnection {
   /** The last round trip, smoothed, in milliseconds; undefined before the first answer. */
   get roundTripMs(): number | undefined {
     return this.#roundTripMs;
+  }
+
+  /** The shortest round trip of this line, in milliseconds: without what waits on it. Undefined before the first answer. */
+  get lineMs(): number | undefined {
+    const shortest = Math.min(this.#shortestMs, this.#beside?.lineMs ?? Number.POSITIVE_INFINITY);
+    return Number.isFinite(shortest) ? shortest : undefined;
+  }
+
+  /** `other` goes the same way, and may know the line from a quieter time. */
+  runsBeside(other: FrameConnection): void {
+    this.#beside = other;
   }
 
   handOver(sink: FrameSink): void {
@@ -243,6 +258,8 @@ export class FrameConnection {
     if (payload.length !== PING_BYTES) throw new DepotError('protocol-violation', `a pong of ${payload.length} bytes`);
     if (new DataView(payload.buffer, payload.byteOffset).getFloat64(0) !== this.#pings) return;
     const sample = performance.now() - this.#pingAtMs;
+    this.#shortestMs = Math.min(this.#shortestMs, sample);
+    if (this.#pings < FIRST_PINGS) this.#ping();
     this.#roundTripMs = this.#roundTripMs === undefined ? sample : this.#roundTripMs + (sample - this.#roundTripMs) / 4;
   }
 

@@ -11,8 +11,11 @@ import { acceptWithOnread } from './private-reads.ts';
 
 /** Idle and small streams all read into this one buffer; what came is copied out before the callback returns. */
 const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
-/** A stream that fills the scratch buffer gets a buffer of its own, and nothing is copied any more. */
-const OWN_BUFFER_BYTES = MAX_DATA_BYTES;
+/** A stream that fills it twice in a row gets a buffer of its own, and nothing is copied any more. */
+const OWN_BUFFER_BYTES = SCRATCH.length;
+/** After so many bytes its buffer is a large one. Who has stopped to read at the far end has not taken so much by then. */
+const BULK_BYTES = 16 * 1024 * 1024;
+const BULK_BUFFER_BYTES = MAX_DATA_BYTES;
 /** So many reads below a quarter of the scratch buffer in a row give the own buffer back. */
 const SMALL_READS = 32;
 
@@ -32,8 +35,9 @@ export class SocketEndpoint implements Endpoint {
   #ownBuffer: Buffer | undefined;
   #fullReads = 0;
   #smallReads = 0;
-  /** How much came last. */
+  /** How much came last, and in all. */
   #readBytes = 0;
+  #totalBytes = 0;
   #resetByUs = false;
   #error: Error | undefined;
 
@@ -117,10 +121,13 @@ export class SocketEndpoint implements Endpoint {
 
   /** What was read, in memory that stays ours until the sink has taken it. */
   #claim(length: number): Uint8Array {
+    this.#totalBytes += length;
     const own = this.#ownBuffer;
     if (own !== undefined) {
       this.#smallReads = length < SCRATCH.length / 4 ? this.#smallReads + 1 : 0;
       if (this.#smallReads > SMALL_READS) this.#ownBuffer = undefined;
+      else if (length === own.length && length < BULK_BUFFER_BYTES && this.#totalBytes >= BULK_BYTES)
+        this.#ownBuffer = allocateWithHeadroom(BULK_BUFFER_BYTES);
       return own.subarray(0, length);
     }
     this.#fullReads = length === SCRATCH.length ? this.#fullReads + 1 : 0;

@@ -90,7 +90,8 @@ export class TunnelStream implements Endpoint, InflowOwner {
   passedOn(bytes: number): void {
     this.#closeWindow();
     if (!this.isClosed && !this.#incoming.finArrived) {
-      const grant = this.#window.consumed(bytes, performance.now(), this.#connection.roundTripMs ?? 0);
+      const { roundTripMs = 0, lineMs = 0 } = this.#connection;
+      const grant = this.#window.consumed(bytes, performance.now(), roundTripMs, lineMs);
       if (grant > 0) this.#connection.send(encodeWindow(this.id, grant));
     }
     this.#incoming.deliver();

@@ -87,6 +87,7 @@ export class TunnelPool {
     if (expected === undefined || this.#closed !== undefined) return false;
     this.#forget(id, expected);
     const onChange = (): void => this.#grow();
+    connection.runsBeside(this.#control);
     const { windows, accept } = this.#options;
     const tunnel = new Tunnel(connection, { windows, onChange, ...(accept && { accept }) });
     this.#tunnels.add(tunnel, onChange);

@@ -196,6 +196,7 @@ export class Link implements FrameSink {
       const hello: Hello = { purpose: 'tunnel', id };
       const connection = new FrameConnection(socket, NOTHING_YET, heartbeat, share);
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
+      connection.runsBeside(this.#control);
       const tunnel = new Tunnel(connection, { windows, ...(accept && { accept }) });
       this.#tunnels.add(tunnel);
       if (open !== undefined) tunnel.adopt(open);

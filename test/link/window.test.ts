@@ -24,57 +24,64 @@ describe('the window of a receiver', () => {
   it('grants nothing before a piece worth a frame was passed on, then all of that at once', () => {
     const window = new ReceiveWindow(wide(), 0);
     window.received(INITIAL_WINDOW_BYTES);
-    assert.equal(window.consumed(PIECE - 1, 10_000, 0), 0);
-    assert.equal(window.consumed(1, 10_000, 0), PIECE);
+    assert.equal(window.consumed(PIECE - 1, 10_000, 0, 0), 0);
+    assert.equal(window.consumed(1, 10_000, 0, 0), PIECE);
     assert.equal(window.received(PIECE), true);
     assert.equal(window.received(1), false);
   });
 
   it('grants an eighth at a time once it is large, so that nobody sends in bursts', () => {
     const window = new ReceiveWindow(wide(), 0);
-    window.consumed(PIECE, 0, 50);
+    window.consumed(PIECE, 0, 50, 50);
     const size = INITIAL_WINDOW_BYTES + GROWTH;
-    assert.equal(window.consumed(size / 8 - 1, 10_000, 50), 0);
-    assert.equal(window.consumed(1, 10_000, 50), size / 8);
+    assert.equal(window.consumed(size / 8 - 1, 10_000, 50, 50), 0);
+    assert.equal(window.consumed(1, 10_000, 50, 50), size / 8);
   });
 
   it('grows for a reader that passes on a quarter of it per round trip', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(PIECE, 50, 50), PIECE + GROWTH);
+    assert.equal(window.consumed(PIECE, 50, 50, 50), PIECE + GROWTH);
   });
 
   it('grows as well where everything comes at once, and then nothing for a round trip and a little', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(INITIAL_WINDOW_BYTES, 60, 50), INITIAL_WINDOW_BYTES + GROWTH);
+    assert.equal(window.consumed(INITIAL_WINDOW_BYTES, 60, 50, 50), INITIAL_WINDOW_BYTES + GROWTH);
   });
 
   it('stays as it is for a reader that does not keep up', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(PIECE, 51, 50), PIECE);
+    assert.equal(window.consumed(PIECE, 51, 50, 50), PIECE);
   });
 
-  it('counts any round trip below 10 ms as 10 ms, so that it grows on a near line too', () => {
-    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 10, 0), PIECE + GROWTH);
-    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 11, 0), PIECE);
+  it('counts any round trip below 10 ms as 10 ms, for timers and turns are no finer', () => {
+    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 10, 6, 6), PIECE + GROWTH);
+    assert.equal(new ReceiveWindow(wide(), 0).consumed(PIECE, 11, 6, 6), PIECE);
+  });
+
+  it('stays as it is on a near line, also where that is busy, until more was passed on than kernels buffer', () => {
+    const window = new ReceiveWindow(wide(), 0);
+    const proof = 16 * MIB;
+    for (let passed = PIECE; passed < proof; passed += PIECE) assert.equal(window.consumed(PIECE, 0, 300, 4), PIECE);
+    assert.equal(window.consumed(PIECE, 0, 300, 4), PIECE + GROWTH);
   });
 
   it('measures each round from the grant before it', () => {
     const window = new ReceiveWindow(wide(), 0);
-    assert.equal(window.consumed(PIECE, 1000, 50), PIECE);
-    assert.equal(window.consumed(PIECE, 1040, 50), PIECE + GROWTH);
+    assert.equal(window.consumed(PIECE, 1000, 50, 50), PIECE);
+    assert.equal(window.consumed(PIECE, 1040, 50, 50), PIECE + GROWTH);
   });
 
   it('grows to its limit and no further, also where the limit is no power of two', () => {
     const maxBytes = 5 * INITIAL_WINDOW_BYTES;
     const window = new ReceiveWindow({ maxBytes, budget: new WindowBudget(256 * MIB) }, 0);
     let size = INITIAL_WINDOW_BYTES;
-    for (let round = 0; round < 8; round += 1) size += window.consumed(size / 2, 0, 0) - size / 2;
+    for (let round = 0; round < 8; round += 1) size += window.consumed(size / 2, 0, 50, 50) - size / 2;
     assert.equal(size, maxBytes);
   });
 
   it('does not grow where its limit is what it has', () => {
     const window = new ReceiveWindow({ maxBytes: INITIAL_WINDOW_BYTES, budget: new WindowBudget(256 * MIB) }, 0);
-    assert.equal(window.consumed(PIECE, 0, 0), PIECE);
+    assert.equal(window.consumed(PIECE, 0, 50, 50), PIECE);
   });
 
   it('never grants more than its size, whatever is received and passed on, and whenever', () => {
@@ -93,12 +100,12 @@ describe('the window of a receiver', () => {
           held += bytes;
           nowMs += waitMs;
           const passed = Math.floor((held * share) / 100);
-          const grant = window.consumed(passed, nowMs, 15);
+          const grant = window.consumed(passed, nowMs, 15, 15);
           held -= passed;
           credit += grant;
           assert.ok(credit + held <= maxBytes, 'what may come and what is held fit the window');
         }
-        const rest = window.consumed(held, nowMs, 0);
+        const rest = window.consumed(held, nowMs, 0, 0);
         assert.ok(credit + rest > 0, 'a sender whose bytes were all passed on may send more');
       }),
     );
@@ -110,15 +117,15 @@ describe('the budget of all windows', () => {
     const budget = new WindowBudget(GROWTH);
     const options = { maxBytes: 8 * MIB, budget };
     const [first, second] = [new ReceiveWindow(options, 0), new ReceiveWindow(options, 0)];
-    assert.equal(first.consumed(PIECE, 0, 0), PIECE + GROWTH);
-    assert.equal(second.consumed(PIECE, 0, 0), PIECE);
+    assert.equal(first.consumed(PIECE, 0, 50, 50), PIECE + GROWTH);
+    assert.equal(second.consumed(PIECE, 0, 50, 50), PIECE);
   });
 
   it('gets back what a stream grew by when that is over, and only once', () => {
     const budget = new WindowBudget(GROWTH);
     const options = { maxBytes: 8 * MIB, budget };
     const first = new ReceiveWindow(options, 0);
-    first.consumed(PIECE, 0, 0);
+    first.consumed(PIECE, 0, 50, 50);
     first.close();
     first.close();
     assert.equal(budget.take(GROWTH), true);

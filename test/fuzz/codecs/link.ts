@@ -98,12 +98,12 @@ const useWindow = (steps: readonly (readonly [sent: number, read: number, ms: nu
     [credit, held, now] = [credit - piece, held + piece, now + ms];
     const passed = Math.min(taken, held);
     held -= passed;
-    credit += window.consumed(passed, now, 40);
+    credit += window.consumed(passed, now, 40, 40);
     const most = Math.min(Math.max(maxBytes, INITIAL_WINDOW_BYTES), INITIAL_WINDOW_BYTES + budgetBytes);
     assert.ok(credit + held <= most, `${credit} granted and ${held} held of ${most}`);
   }
   // Who keeps reading is never left without credit.
-  credit += window.consumed(held, now + 1000, 40);
+  credit += window.consumed(held, now + 1000, 40, 40);
   assert.ok(credit > 0, 'the stream stands still');
   assert.equal(window.received(credit + 1), false, 'a sender went beyond its credit unseen');
   window.close();
