@@ -18,10 +18,10 @@ export const relayPortably = ({ securePort, plainPort }: Ends, streams: number):
     const raw = net.connect({ port: securePort, host: HOST, noDelay: true });
     const secure = tls.connect({ socket: raw, rejectUnauthorized: false, ciphers: CIPHER }, () => {
       const app = SocketEndpoint.connect({ port: plainPort, host: HOST }, share);
-      const relay = new Relay(new TlsEndpoint(secure, raw, { pool, share }), app);
-      void relay.ended.then((error) => {
+      const onEnded = (error?: Error): never => {
         throw new Error('a relay ended before it was told to', { cause: error });
-      });
+      };
+      void new Relay(new TlsEndpoint(secure, raw, { pool, share }), app, onEnded);
     });
   }
 };

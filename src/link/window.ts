@@ -41,10 +41,11 @@ const SHORTEST_ROUND_MS = 10;
 /** A line with a shorter round trip is near: it needs no larger window, only busy processes like one. */
 const FAR_MS = 5;
 /**
- * More than the kernel's buffers take for a reader that has stopped (usually up to 4 MiB here and 6 MiB there). They
- * take it as fast as any reader, so on a near line only who has passed on more is known to read.
+ * More than the kernel's buffers take for a reader that has stopped: up to 4 MiB here with its bookkeeping, and little
+ * there, for what is not read makes no buffer grow. They take it as fast as any reader, so on a near line only who has
+ * passed on more is known to read.
  */
-const PROOF_BYTES = 16 * 1024 * 1024;
+const PROOF_BYTES = 8 * 1024 * 1024;
 /** Less is not worth a frame. */
 const LEAST_GRANT_BYTES = 64 * 1024;
 

@@ -14,7 +14,7 @@ const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024);
 /** A stream that fills it twice in a row gets a buffer of its own, and nothing is copied any more. */
 const OWN_BUFFER_BYTES = SCRATCH.length;
 /** After so many bytes its buffer is a large one. Who has stopped to read at the far end has not taken so much by then. */
-const BULK_BYTES = 16 * 1024 * 1024;
+const BULK_BYTES = 8 * 1024 * 1024;
 const BULK_BUFFER_BYTES = MAX_DATA_BYTES;
 /** So many reads below a quarter of the scratch buffer in a row give the own buffer back. */
 const SMALL_READS = 32;

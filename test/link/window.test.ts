@@ -60,7 +60,7 @@ describe('the window of a receiver', () => {
 
   it('stays as it is on a near line, also where that is busy, until more was passed on than kernels buffer', () => {
     const window = new ReceiveWindow(wide(), 0);
-    const proof = 16 * MIB;
+    const proof = 8 * MIB;
     for (let passed = PIECE; passed < proof; passed += PIECE) assert.equal(window.consumed(PIECE, 0, 300, 4), PIECE);
     assert.equal(window.consumed(PIECE, 0, 300, 4), PIECE + GROWTH);
   });
