@@ -158,6 +158,7 @@ export class Streams {
       const full = this.#options.descriptors.full();
       this.#hooks.onAnswer?.(undefined, full.reply, 0);
       asker.answer(full);
+      asker.onEnded?.();
       return;
     }
     this.#lastId += 1;

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { logOf } from '../../src/log.ts';
+import { Descriptors } from '../../src/net/descriptors.ts';
 import { type Asker, Streams } from '../../src/net/streams.ts';
 import type { StreamEnd } from '../../src/net/streams.ts';
 import { FakeEndpoint, turns } from '../support/endpoints.ts';
@@ -12,6 +14,8 @@ const REQUEST = {
   user: 'alice',
   from: '127.0.0.1',
 } as const;
+const SILENT = logOf(undefined, 'error');
+const OPTIONS = { udpIdleMs: 1000, streamsMax: 1, descriptors: new Descriptors(SILENT) };
 const BOUND = { host: '127.0.0.1', port: 1 };
 
 const collectGarbage = (): void => {
@@ -23,11 +27,9 @@ const collectGarbage = (): void => {
 const setUp = (): { readonly app: FakeEndpoint; readonly streams: Streams; readonly ends: StreamEnd[] } => {
   const app = new FakeEndpoint();
   const ends: StreamEnd[] = [];
-  const streams = new Streams(
-    () => Promise.resolve({ kind: 'stream', bound: BOUND, stream: app }),
-    { udpIdleMs: 1000 },
-    { onEnd: (end) => ends.push(end) },
-  );
+  const streams = new Streams(() => Promise.resolve({ kind: 'stream', bound: BOUND, stream: app }), OPTIONS, {
+    onEnd: (end) => ends.push(end),
+  });
   return { app, streams, ends };
 };
 
@@ -78,16 +80,12 @@ describe('a stream that runs', () => {
     const client = new FakeEndpoint();
     const failure = new Error('a listener failed');
     const unforeseen: unknown[] = [];
-    const streams = new Streams(
-      () => Promise.resolve({ kind: 'stream', bound: BOUND, stream: app }),
-      { udpIdleMs: 1000 },
-      {
-        onEnd: () => {
-          throw failure;
-        },
-        onUnforeseen: (error) => unforeseen.push(error),
+    const streams = new Streams(() => Promise.resolve({ kind: 'stream', bound: BOUND, stream: app }), OPTIONS, {
+      onEnd: () => {
+        throw failure;
       },
-    );
+      onUnforeseen: (error) => unforeseen.push(error),
+    });
     await streams.carry(REQUEST, {
       stream: client,
       signal: new AbortController().signal,
