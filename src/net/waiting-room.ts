@@ -20,6 +20,12 @@ export interface WaitingRoomOptions {
   readonly strangersPerAddressMax: number;
 }
 
+/** For a port with room for so many connections: half of it is for those whom nobody knows, a quarter for each address. */
+export const roomAmong = (connectionsMax: number): WaitingRoomOptions => ({
+  strangersMax: Math.ceil(connectionsMax / 2),
+  strangersPerAddressMax: Math.ceil(connectionsMax / 4),
+});
+
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
   /** In the order in which they came. */

@@ -2,6 +2,7 @@
 
 import type { ServerConfig } from '../config/schema.ts';
 import type { Descriptors } from '../net/descriptors.ts';
+import { roomAmong, WaitingRoom } from '../net/waiting-room.ts';
 import type { Store } from '../store/store.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import type { Doors } from '../watch/doors.ts';
@@ -34,6 +35,7 @@ export const startDashboard = async ({
   await doors.openWeb({
     ...options,
     connectionsMax,
+    strangers: new WaitingRoom(roomAmong(connectionsMax)),
     settings: config,
     facts: store,
     administration,

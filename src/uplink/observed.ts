@@ -1,5 +1,6 @@
 // How a local or a client lets itself be seen: the admin socket, and a web page where the settings want one.
 
+import { roomAmong, WaitingRoom } from '../net/waiting-room.ts';
 import { hostname } from 'node:os';
 import type { Home } from '../config/home.ts';
 import type { UplinkConfig } from '../config/schema.ts';
@@ -63,6 +64,7 @@ export class Observed {
       advertised: hostname(),
       pac: undefined,
       connectionsMax: CONNECTIONS_MAX,
+      strangers: new WaitingRoom(roomAmong(CONNECTIONS_MAX)),
       onTurnedAway: this.#incidents.at('web'),
     });
   }

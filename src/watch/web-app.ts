@@ -32,6 +32,8 @@ export interface WebAppOptions {
   readonly secure: boolean;
   readonly ready: () => boolean;
   readonly onWrongPassword: (from: string) => void;
+  /** The connection from this address and port is that of somebody who has logged in. */
+  readonly onKnown: (address: string, port: number) => void;
 }
 
 const CONTENT_SECURITY_POLICY = [
@@ -65,7 +67,7 @@ const refuse = (context: Context<Env>, status: 401 | 403 | 421 | 429 | 400, code
   context.json({ code, message }, status);
 
 export const createWebApp = (options: WebAppOptions): Hono<Env> => {
-  const { api, pages, pac, access, sessions, names, cookie, secure, ready, onWrongPassword } = options;
+  const { api, pages, pac, access, sessions, names, cookie, secure, ready, onWrongPassword, onKnown } = options;
   const app = new Hono<Env>();
   const sessionOf = (context: Context<Env>): AbortSignal | undefined => sessions.use(getCookie(context, cookie) ?? '');
   const setCookie = (id: string, more: string): string =>
@@ -109,6 +111,8 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
     const signal = sessionOf(context);
     if (signal === undefined) return refuse(context, 401, 'not-allowed', 'Log in first.');
     context.set('signal', signal);
+    const { address = '', port = 0 } = getConnInfo(context).remote;
+    onKnown(address, port);
     return next();
   });
   app.use('/metrics', async (context, next) => {

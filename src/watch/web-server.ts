@@ -2,12 +2,14 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import type net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { CertificateFiles } from '../credentials/certificate-files.ts';
 import type { WebAccess } from '../credentials/web-access.ts';
 import { DepotError, errnoOf } from '../errors.ts';
 import type { Inherited, Legacy } from '../net/listener.ts';
+import type { Waiting, WaitingRoom } from '../net/waiting-room.ts';
 import { createApi, type Watched } from './admin-api.ts';
 import { loadPages } from './pages.ts';
 import { Sessions } from './sessions.ts';
@@ -29,6 +31,8 @@ export interface WebServerOptions extends Watched {
   readonly pac: PublicFile | undefined;
   /** How many connections there may be at a time. */
   readonly connectionsMax: number;
+  /** Those of them who have not logged in. */
+  readonly strangers: WaitingRoom;
   readonly onWrongPassword: (from: string) => void;
   /** The port, where another process hands it over. */
   readonly inherited: Inherited | undefined;
@@ -71,11 +75,13 @@ export class WebServer {
     port,
     names,
     connectionsMax,
+    strangers,
     inherited,
     ...options
   }: WebServerOptions): Promise<WebServer> {
     const server = certificate === undefined ? http.createServer(LIMITS) : secureServer(certificate);
     server.maxConnections = connectionsMax;
+    const doorkeeper = keepDoor(server, strangers);
     if (inherited === undefined) await bind(server, host, port);
     else inherited.whenHanded((handle) => server.listen(handle));
     const sessions = new Sessions(options.idleMs);
@@ -93,6 +99,7 @@ export class WebServer {
       secure,
       ready: () => server.listening,
       onWrongPassword: options.onWrongPassword,
+      onKnown: doorkeeper,
     });
     const listener = getRequestListener(app.fetch);
     server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -122,6 +129,26 @@ export class WebServer {
 }
 
 /** Whoever is connected keeps the certificate that it was shown. */
+/** Lets every connection wait as a stranger's until it is told, by where it comes from, that it is none. */
+const keepDoor = (server: http.Server, strangers: WaitingRoom): ((address: string, port: number) => void) => {
+  const waiting = new Map<string, Waiting>();
+  const keyOf = (address: string, port: number): string => `${address} ${port}`;
+  server.on('connection', (socket: net.Socket) => {
+    const { remoteAddress: from = '', remotePort: port = 0 } = socket;
+    const stranger = { from, destroy: () => void socket.destroy() };
+    waiting.set(keyOf(from, port), stranger);
+    strangers.enter(stranger);
+    socket.once('close', () => {
+      waiting.delete(keyOf(from, port));
+      strangers.leave(stranger);
+    });
+  });
+  return (address, port) => {
+    const known = waiting.get(keyOf(address, port));
+    if (known !== undefined) strangers.leave(known);
+  };
+};
+
 const secureServer = (files: CertificateFiles): http.Server => {
   const contextOf = ({ certificate, privateKey }: CertificateFiles['pair']): https.ServerOptions => ({
     cert: certificate,

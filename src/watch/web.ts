@@ -1,5 +1,6 @@
 // The web page of a role: where it listens and with what, and that nobody can read its password on the way.
 
+import type { WaitingRoom } from '../net/waiting-room.ts';
 import path from 'node:path';
 import type { CertificateFiles } from '../credentials/certificate-files.ts';
 import { createWebAccess, type Facts, hasWebPassword } from '../credentials/web-access.ts';
@@ -35,6 +36,8 @@ export interface WebOptions extends Watched {
   /** What browsers are given as proxy configuration; undefined where that is somebody else's. */
   readonly pac: PublicFile | undefined;
   readonly connectionsMax: number;
+  /** Those of them who have not logged in. */
+  readonly strangers: WaitingRoom;
   /** Where another process may hand its port over. */
   readonly inherit?: Inherit | undefined;
   readonly onTurnedAway: (from: string, error: DepotError) => void;

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import http from 'node:http';
-import type net from 'node:net';
+import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Log } from '../../src/log.ts';
 import { Notices } from '../../src/watch/notices.ts';
 import { Subscribers } from '../../src/watch/subscribers.ts';
+import { ask, Events } from '../support/api.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 
 test('a dashboard that does not read is sent nothing beyond 1 MiB, however much happens', () => {
@@ -66,4 +67,37 @@ test('a body for the API has 64 KiB at most', async () => {
   const [response] = (await once(request, 'response')) as [http.IncomingMessage];
   assert.equal(response.statusCode, 400);
   assert.match((await response.setEncoding('utf8').toArray()).join(''), /too long/);
+});
+
+test('silent strangers at the web port: so many of one address, then the oldest go, and who has logged in stays', async () => {
+  await using depot = await Depot.server();
+  const { web } = depot.server;
+  const { port } = new URL(web?.url ?? '');
+  const where = { host: LOOPBACK, port: Number(port) };
+  const body = { password: web?.password ?? '' };
+  const headers = { 'content-length': String(Buffer.byteLength(JSON.stringify(body))) };
+  const login = await ask(where, '/api/v1/session', { method: 'POST', body, headers });
+  const cookie = login.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  using events = await Events.open(where, { headers: { cookie } });
+  await events.until('ready');
+  const { reserved } = depot.server.status().descriptors;
+  const most = Math.ceil(Math.min(500, Math.floor(reserved / 4)) / 4);
+  let gone = 0;
+  const enough = Promise.withResolvers<void>();
+  const sockets = Array.from({ length: most + 20 }, () =>
+    net
+      .connect(where)
+      .on('error', () => undefined)
+      .on('close', () => {
+        gone += 1;
+        if (gone === 20) enough.resolve();
+      })
+      .resume(),
+  );
+  await enough.promise;
+  assert.equal((await ask(where, '/healthz')).status, 200);
+  // News for the dashboard that was there before them.
+  net.connect({ host: LOOPBACK, port: depot.socksPort }).end('?');
+  await events.until('change');
+  for (const socket of sockets) socket.destroy();
 });
