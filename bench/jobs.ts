@@ -1,5 +1,6 @@
 // What the load generator can be told to do, and how each job is done. Every job is bounded in time.
 
+import http from 'node:http';
 import type net from 'node:net';
 import { flood as floodDatagrams } from './datagrams.ts';
 import { connect, type Target } from './socks-client.ts';
@@ -26,6 +27,8 @@ export type Work =
   | { readonly kind: 'flood'; readonly streams: number }
   /** Datagrams at this pace until `stopped`. */
   | { readonly kind: 'datagrams'; readonly perSecond: number }
+  /** So many who follow the events of the server at its admin socket, as dashboards do, until `stopped`. */
+  | { readonly kind: 'watch'; readonly dashboards: number; readonly socket: string }
   /** Streams that are set up and then do nothing until `stopped`. */
   | { readonly kind: 'hold'; readonly streams: number };
 
@@ -235,6 +238,35 @@ const holdIdle = async (target: Target, streams: number, hold: Hold): Promise<Fi
   return { lost: sockets.filter(({ destroyed }) => destroyed).length };
 };
 
+/** One dashboard, once it has been told all there is; `count` is told of what comes from then on. */
+const openDashboard = async (socketPath: string, count: (bytes: number) => void): Promise<void> => {
+  const ready = Promise.withResolvers<void>();
+  const request = http.get({ socketPath, path: '/api/v1/events' }, (response) => {
+    let isReady = false;
+    let last = '';
+    response.setEncoding('utf8').on('data', (text: string) => {
+      if (isReady) count(text.length);
+      isReady ||= (last + text).includes('event: ready');
+      last = text.slice(-20);
+      if (isReady) ready.resolve();
+    });
+    response.once('close', () => ready.reject(new Error('the events ended')));
+  });
+  request.once('error', ready.reject);
+  await ready.promise;
+};
+
+const watch = async (socket: string, dashboards: number, hold: Hold): Promise<Figures> => {
+  let bytes = 0;
+  const count = (more: number): void => {
+    bytes += more;
+  };
+  await Promise.all(Array.from({ length: dashboards }, () => openDashboard(socket, count)));
+  const started = performance.now();
+  await hold({});
+  return { eventsKbPerSecond: bytes / (performance.now() - started) };
+};
+
 export const runJob = (target: Target, work: Work, hold: Hold): Promise<Figures> => {
   switch (work.kind) {
     case 'bulk':
@@ -247,6 +279,8 @@ export const runJob = (target: Target, work: Work, hold: Hold): Promise<Figures>
       return flood(target, work.streams, hold);
     case 'datagrams':
       return datagrams(target, work.perSecond, hold);
+    case 'watch':
+      return watch(work.socket, work.dashboards, hold);
     case 'hold':
       return holdIdle(target, work.streams, hold);
   }

@@ -50,9 +50,10 @@ const chosenScenarios = (): readonly Scenario[] => {
   return named.filter(({ link }) => link === undefined);
 };
 
-const takesPart = (scenario: Scenario, { far, udp, mark, name }: Contestant): boolean => {
+const takesPart = (scenario: Scenario, { far, udp, watched, mark, name }: Contestant): boolean => {
   if (scenario.link !== undefined) return far;
   if (scenario.group === 'udp') return udp === true;
+  if (scenario.group === 'watch') return watched === true;
   if (scenario.group === 'start') return mark === undefined;
   return name !== 'direct' || scenario.fresh === undefined;
 };

@@ -9,7 +9,7 @@ import type { Contestant, Running } from './contestants/contestant.ts';
 import type { Figures, Work } from './jobs.ts';
 import type { App, Place, Side } from './place.ts';
 import { cpuSeconds, killTree, residentKib } from './processes.ts';
-import type { Scenario } from './scenarios.ts';
+import { PAIRS, type Scenario } from './scenarios.ts';
 import type { Target } from './socks-client.ts';
 
 /** Beyond the time that a job sets itself; whoever has not answered by then has no figure. */
@@ -141,6 +141,58 @@ const besideDatagrams = async (
   };
 };
 
+const SPEEDS = ['mbPerSecond', 'perSecond'] as const;
+
+const median = (values: readonly number[]): number => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+};
+
+/** Runs `work` without and with dashboards in turn; the share that is left is the median of the pairs' shares. */
+const besideDashboards = async (
+  dashboards: number,
+  stage: Stage,
+  running: Running,
+  work: () => Promise<Figures>,
+): Promise<Figures> => {
+  const socket = running.adminSocket;
+  if (socket === undefined) throw new Error('nothing to watch');
+  const [without, beside, events]: [number[], number[], number[]] = [[], [], []];
+  const speedOf = (figures: Figures): number => figures['mbPerSecond'] ?? figures['perSecond'] ?? Number.NaN;
+  const watched = async (): Promise<Figures> => {
+    using load = startLoad(stage.place, running.reach(stage.app), { kind: 'watch', dashboards, socket });
+    await load.hear();
+    // The beginning is told once; what it costs to go on watching is asked here.
+    await pause(1000);
+    const figures = await work();
+    load.say('stop');
+    events.push((await load.hear())['eventsKbPerSecond'] ?? Number.NaN);
+    return figures;
+  };
+  let unit = '';
+  await work();
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    // Who is first takes turns as well.
+    const both = pair % 2 === 0 ? [work, watched] : [watched, work];
+    for (const run of both) {
+      const figures = await run();
+      unit = SPEEDS.find((speed) => figures[speed] !== undefined) ?? '';
+      (run === work ? without : beside).push(speedOf(figures));
+      await pause(SETTLE_MS);
+    }
+  }
+  const shares = beside.map((speed, index) => (speed / (without[index] ?? Number.NaN)) * 100);
+  const named = (what: string): string => `${what}${unit.charAt(0).toUpperCase()}${unit.slice(1)}`;
+  return {
+    [named('unwatched')]: median(without),
+    [named('watched')]: median(beside),
+    watchedPercent: median(shares),
+    watchedPercentLeast: Math.min(...shares),
+    watchedPercentMost: Math.max(...shares),
+    eventsKbPerSecond: median(events),
+  };
+};
+
 const memoryOf = ({ processes }: Running): [role: string, kib: number][] =>
   Object.entries(processes).map(([role, child]) => [role, child.pid === undefined ? 0 : residentKib(child.pid)]);
 
@@ -163,26 +215,36 @@ const besideHeld = async (
     [`${role}KibPerStream`, (kib - (empty.get(role) ?? 0)) / streams] as const,
     [`${role}MibInAll`, kib / 1024] as const,
   ]);
-  const { setUpP50Ms = Number.NaN, setUpP99Ms = Number.NaN, loadCores = Number.NaN } = await work();
+  const measured = await work();
   for (const load of loads) load.say('stop');
   const ends = await Promise.all(loads.map((load) => load.hear()));
   const lost = ends.reduce((sum, end) => sum + (end['lost'] ?? 0), 0);
   if (lost > 0) throw new Error(`${lost} of the idle streams were closed`);
   const setUpSeconds = Math.max(...setUps.map((figures) => figures['setUpSeconds'] ?? Number.NaN));
-  return { setUpSeconds, ...Object.fromEntries(memory), setUpP50Ms, setUpP99Ms, loadCores };
+  return { setUpSeconds, ...Object.fromEntries(memory), ...measured };
+};
+
+/** What is of interest beside idle streams. */
+const heldFigures = (work: () => Promise<Figures>) => async (): Promise<Figures> => {
+  const { setUpP50Ms = Number.NaN, setUpP99Ms = Number.NaN, loadCores = Number.NaN } = await work();
+  return { setUpP50Ms, setUpP99Ms, loadCores };
 };
 
 /** One measurement of a contestant that runs. */
 export const measure = async (scenario: Scenario, stage: Stage, running: Running): Promise<Figures> => {
   const work = (): Promise<Figures> => doJob(scenario, stage, running);
-  const { floods, datagrams, holds } = scenario;
+  const { floods, datagrams, holds, dashboards } = scenario;
+  const beside =
+    dashboards === undefined
+      ? heldFigures(work)
+      : (): Promise<Figures> => besideDashboards(dashboards, stage, running, work);
   const figures =
     floods !== undefined
       ? await besideFloods(floods, stage, running, work)
       : datagrams !== undefined
         ? await besideDatagrams(datagrams, stage, running, work)
         : holds !== undefined
-          ? await besideHeld(holds, stage, running, work)
+          ? await besideHeld(holds, stage, running, beside)
           : await work();
   await pause(SETTLE_MS);
   return figures;

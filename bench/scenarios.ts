@@ -3,8 +3,11 @@
 import type { Work } from './jobs.ts';
 import type { FarLink } from './place.ts';
 
-export const GROUPS = ['bulk', 'requests', 'ping', 'many', 'start', 'far', 'lossy', 'udp'] as const;
+export const GROUPS = ['bulk', 'requests', 'ping', 'many', 'start', 'far', 'lossy', 'udp', 'watch'] as const;
 export type Group = (typeof GROUPS)[number];
+
+/** So often with and without dashboards, in turn. */
+export const PAIRS = 7;
 
 export interface Scenario {
   readonly group: Group;
@@ -18,6 +21,8 @@ export interface Scenario {
   readonly datagrams?: number;
   /** Idle streams that stand beside. */
   readonly holds?: number;
+  /** How many dashboards watch; the same is measured without them in between, several times. */
+  readonly dashboards?: number;
   /** The contestant is started for this alone, each time. */
   readonly fresh?: true;
   /** Fewer rounds than the others, for what takes long or is set by the link. */
@@ -85,6 +90,16 @@ const besideDatagrams = (perSecond: number): Scenario => ({
   datagrams: perSecond,
 });
 
+const besideDashboards = (name: string, work: Scenario['work']): Scenario => ({
+  group: 'watch',
+  name: `10 000 streams and 3 dashboards: ${name}`,
+  work,
+  holds: 10_000,
+  dashboards: 3,
+  fresh: true,
+  mostRounds: 1,
+});
+
 const ONCE = { kind: 'requests', seconds: 1 } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -121,6 +136,8 @@ export const SCENARIOS: readonly Scenario[] = [
   besideDatagrams(1000),
   besideDatagrams(5000),
   besideDatagrams(20_000),
+  besideDashboards('8 streams down', { kind: 'bulk', direction: 'down', streams: 8, seconds: 2.5 }),
+  besideDashboards('requests, 16 at a time', { kind: 'requests', concurrency: 16, seconds: 1.5 }),
 ];
 
 /** What only warms up need not be repeated where the link, or a fresh start, decides. */
@@ -129,7 +146,8 @@ export const warmsUp = ({ link, fresh }: Scenario): boolean => link === undefine
 export const roundsOf = ({ mostRounds }: Scenario, wanted: number): number => Math.min(wanted, mostRounds ?? wanted);
 
 /** How long one measurement takes, in seconds; of streams that stand beside, and of starts, as seen on two cores. */
-export const expectedSeconds = ({ work, link, floods, datagrams, holds, fresh }: Scenario): number =>
+export const expectedSeconds = ({ work, link, floods, datagrams, holds, dashboards, fresh }: Scenario): number =>
+  (dashboards === undefined ? 0 : 2 * PAIRS * (work.seconds + 1)) +
   (work.kind === 'requests' && work.most !== undefined ? 0.2 : work.seconds) +
   (link === undefined ? 0.4 : 0.8) +
   (floods === undefined ? 0 : 1) +

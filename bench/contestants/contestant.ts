@@ -10,6 +10,8 @@ export interface Running {
   readonly reach: (app: App) => Target;
   /** The processes whose time and memory count, by role. */
   readonly processes: Readonly<Record<string, ChildProcess>>;
+  /** Where what goes on can be followed. */
+  readonly adminSocket?: string;
   /** From the start of the server's process until it listened, and when the local's was started. */
   readonly startUp?: { readonly listeningMs: number; readonly localStartedAt: number };
 }
@@ -28,6 +30,8 @@ export interface Contestant {
   readonly far: boolean;
   /** It carries UDP, too. */
   readonly udp?: true;
+  /** Dashboards can watch it. */
+  readonly watched?: true;
   /** Takes part where `--only` names nobody. */
   readonly usual: boolean;
   /** Starts it with files of its own in `directory`. `app` is for those that lead to one app only. */

@@ -25,6 +25,7 @@ export const depot: Contestant = {
   version: [process.execPath, MAIN, '--version'],
   far: true,
   udp: true,
+  watched: true,
   usual: true,
   start: async ({ server, local }, directory) => {
     const [port, controlPort] = [await freePort(), await freePort()];
@@ -41,6 +42,7 @@ export const depot: Contestant = {
     return {
       reach: (app) => ({ host: '127.0.0.1', port, socks: { appPort: app.port, user: 'owner', password } }),
       processes: { server: serverProcess, local: localProcess },
+      adminSocket: path.join(directory, 'server', 'admin.sock'),
       startUp: { listeningMs: localStartedAt - started, localStartedAt },
     };
   },

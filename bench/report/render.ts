@@ -23,6 +23,7 @@ const sections = (results: Results): Readonly<Record<string, readonly string[]>>
   start: groupSection(ofGroups(results, 'start')),
   far: groupSection(ofGroups(results, 'far', 'lossy')),
   udp: groupSection(ofGroups(results, 'udp')),
+  watch: groupSection(ofGroups(results, 'watch')),
   load: loadSection(ofGroups(results, 'bulk', 'requests')),
 });
 

@@ -24,13 +24,16 @@ export type Beginning = () => Iterable<string>;
 class Subscriber {
   readonly #response: ServerResponse;
   readonly #beginning: Beginning;
+  readonly #nowMs: () => number;
   #behindSinceMs: number | undefined;
-  #lastMs = performance.now();
+  #lastMs: number;
   #restarting = false;
 
-  constructor(response: ServerResponse, beginning: Beginning) {
+  constructor(response: ServerResponse, beginning: Beginning, nowMs: () => number) {
     this.#response = response;
     this.#beginning = beginning;
+    this.#nowMs = nowMs;
+    this.#lastMs = nowMs();
     void this.#begin();
   }
 
@@ -49,12 +52,12 @@ class Subscriber {
   }
 
   #write(text: string): void {
-    this.#lastMs = performance.now();
+    this.#lastMs = this.#nowMs();
     this.#response.write(text);
   }
 
   tick(text: string | undefined): void {
-    const nowMs = performance.now();
+    const nowMs = this.#nowMs();
     if (this.#behindSinceMs === undefined && this.#response.writableLength > BEHIND_BYTES) this.#behindSinceMs = nowMs;
     if (this.#behindSinceMs === undefined) {
       if (text !== undefined) this.#write(text);
@@ -72,6 +75,11 @@ class Subscriber {
 
 export class Subscribers {
   readonly #subscribers = new Set<Subscriber>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
 
   get size(): number {
     return this.#subscribers.size;
@@ -87,7 +95,7 @@ export class Subscribers {
       'X-Accel-Buffering': 'no',
     });
     response.write('retry: 2000\n\n');
-    const subscriber = new Subscriber(response, beginning);
+    const subscriber = new Subscriber(response, beginning, this.#nowMs);
     this.#subscribers.add(subscriber);
     const end = (): void => subscriber.end();
     signal?.addEventListener('abort', end);

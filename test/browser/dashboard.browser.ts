@@ -254,6 +254,24 @@ describe('the dashboard', { concurrency: false }, () => {
     });
   }
 
+  it('has no secret in any page', async () => {
+    const { token } = await depot.server.administration.makeMetricsToken();
+    const { password: carols } = await depot.server.administration.setPassword('carol');
+    const secrets = [
+      depot.login.password,
+      depot.server.web?.password ?? '',
+      token,
+      carols,
+      depot.firstLink,
+      'argon2id',
+    ];
+    for (const name of ['Overview', 'Locals', 'Streams', 'Clients', 'Users', 'Check', 'Set-up']) {
+      await show(name);
+      const all = await page.evaluate<string>('document.documentElement.outerHTML + JSON.stringify(localStorage)');
+      for (const secret of secrets) assert.ok(secret !== '' && !all.includes(secret), `a secret is in ${name}`);
+    }
+  });
+
   it('logs out, and shows nothing more', async () => {
     await page.setViewportSize({ width: 1280, height: 900 });
     await page.getByRole('button', { name: 'Log out' }).click();

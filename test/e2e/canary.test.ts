@@ -7,9 +7,11 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { ask as askWeb, Events } from '../support/api.ts';
 import { App } from '../support/apps.ts';
 import { depot, type Printed, start, startClient, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
+import { WebApp } from '../support/web-app.ts';
 import { invitationOf } from '../support/link-client.ts';
 import { curl, type Program } from '../support/programs.ts';
 import { credentials, greeting, handshake, Wire } from '../support/socks-client.ts';
@@ -20,6 +22,9 @@ const canary = (): string => `Canary${randomBytes(12).toString('hex')}`;
 const secrets = new Map<string, string>();
 const PASSWORD = canary();
 const MISTYPED = canary();
+const WEBHOOK_SECRET = canary();
+/** What a URL may hold that only its owner knows. */
+const WEBHOOK_TOKEN = canary();
 
 const spellings = (secret: string): readonly string[] => {
   const bytes = Buffer.from(secret);
@@ -44,7 +49,10 @@ const homes = { server: '', local: '', client: '' };
 const programs: Partial<Record<keyof typeof homes, Program>> = {};
 let printed: Printed;
 let clientPort = 0;
+let webPassword = '';
 let app: App;
+/** What the webhook was sent, head and body. */
+const notices: string[] = [];
 
 /** The first base64 line of a private key: enough to know it by. */
 const keyIn = (home: string): string =>
@@ -59,7 +67,21 @@ const startLocalWithArgument = async (home: string, link: string): Promise<Progr
 before(async () => {
   app = stack.use(await App.listen((socket) => socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\nhello'))));
   for (const role of ['server', 'local', 'client'] as const) homes[role] = stack.use(tempDir()).path;
-  const [server, first] = await startNewServer(homes.server, '--log-level', 'debug');
+  const hook = stack.use(
+    await WebApp.listen((request, response) => {
+      void request.toArray().then((pieces) => notices.push(`${request.rawHeaders.join(' ')}\n${pieces.join('')}`));
+      response.end();
+    }),
+  );
+  const operator = stack.use(tempDir()).path;
+  const [secretFile, configFile] = [path.join(operator, 'secret'), path.join(operator, 'config.json')];
+  writeFileSync(secretFile, WEBHOOK_SECRET, { mode: 0o600 });
+  // By the file: on a command line everybody reads along.
+  const url = `http://${LOOPBACK}:${hook.port}/${WEBHOOK_TOKEN}`;
+  writeFileSync(configFile, JSON.stringify({ webhookUrl: url, webhookSecretFile: secretFile, webhookAfterMs: 1 }), {
+    mode: 0o600,
+  });
+  const [server, first] = await startNewServer(homes.server, '--config', configFile, '--log-level', 'debug');
   programs.server = stack.use(server);
   printed = first;
   const at = ['--home', homes.server];
@@ -71,6 +93,10 @@ before(async () => {
   secrets.set('the password', PASSWORD);
   secrets.set('the password that was made', printed.login.password);
   secrets.set('a mistyped password', MISTYPED);
+  secrets.set('the secret of the webhook', WEBHOOK_SECRET);
+  secrets.set('the address of the webhook', WEBHOOK_TOKEN);
+  webPassword = /password, shown once: (\S+)/.exec(server.stdout)?.[1] ?? '';
+  secrets.set('the password of the dashboard', webPassword);
   secrets.set("the local's invitation", invitationOf(printed.link));
   secrets.set("the client's invitation", invitationOf(link));
   for (const role of ['server', 'local', 'client'] as const) secrets.set(`the ${role}'s key`, keyIn(homes[role]));
@@ -164,6 +190,49 @@ test('secrets are in no answer of the admin API, its refusals included', async (
     ['clients'],
   ])
     assertFree(args.join(' '), (await depot([...args, '--home', homes.server])).stdout);
+});
+
+test('secrets are in nothing that the dashboard is told, and in no notice but by their signature', async () => {
+  const port = Number(/dashboard +http:\/\/[\w.]+:(\d+)/.exec(programs.server?.stdout ?? '')?.[1]);
+  const where = { host: LOOPBACK, port };
+  const body = JSON.stringify({ password: webPassword });
+  const headers = { 'content-length': String(body.length) };
+  const login = await askWeb(where, '/api/v1/session', { method: 'POST', body, headers });
+  assert.equal(login.status, 204);
+  const cookie = login.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const token = await askWeb(where, '/api/v1/web/metrics-token', { method: 'POST', headers: { cookie } });
+  secrets.set('the token for the metrics', (token.json as { token: string }).token);
+  const urls = [
+    'status',
+    'overview',
+    'streams',
+    'streams/ended',
+    'users',
+    'users/alice',
+    'locals',
+    'clients',
+    'traffic',
+  ];
+  for (const url of ['/', '/metrics', '/healthz', '/api/v1/openapi.json', ...urls.map((name) => `/api/v1/${name}`)]) {
+    const { status, text, headers: answered } = await askWeb(where, url, { headers: { cookie } });
+    assert.equal(status, 200, url);
+    assertFree(url, text + JSON.stringify(answered));
+  }
+  using events = await Events.open(where, { headers: { cookie } });
+  await askWeb(where, '/api/v1/sessions/home', { method: 'DELETE', headers: { cookie } });
+  for (let seen = ''; !seen.includes('"change"');) {
+    const event = await events.next();
+    seen = JSON.stringify(event);
+    assertFree('an event', seen);
+  }
+  // It comes back by itself; then it goes for good.
+  await programs.server?.says(/local home connected[^]*local home connected/);
+  programs.local?.child.kill('SIGKILL');
+  await programs.server?.says(/local home went away[^]*local home went away/);
+  while (notices.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.match(notices[0] ?? '', /Depot-Signature t=\d+,v1=[0-9a-f]{64}/i);
+  assertFree('a notice', notices.join(''));
+  assertFree('the log of the server', programs.server?.stderr ?? '');
 });
 
 test('homes hold hashes, and each its own key', () => {
