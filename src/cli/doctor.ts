@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import { Home } from '../config/home.ts';
 import { DepotError } from '../errors.ts';
+import { isLoopbackHost } from '../socks/address.ts';
 import type { Status } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type Finding,
   readSettings,
 } from './doctor-checks.ts';
+import { checkFirewall } from './firewall-check.ts';
 import { print, printJson } from './output.ts';
 import { homeOption } from './settings.ts';
 
@@ -47,14 +49,21 @@ const describeRunning = (status: Status): Finding => {
 const checkServerSide = async (settings: Readonly<Record<string, unknown>>, runs: boolean): Promise<Finding[]> => {
   const { host, socksHost = host, socksPort, controlPort, webDisabled, webHost, webPort, tlsCertificate } = settings;
   const certificate = typeof tlsCertificate === 'string' ? [checkCertificate(tlsCertificate, Date.now())] : [];
-  if (runs) return certificate;
+  // A firewall is nobody's trouble where only this machine can come.
+  const open = [
+    [socksHost, socksPort],
+    [host, controlPort],
+  ].filter(([address]) => !isLoopbackHost(String(address)));
+  const firewall = open.length === 0 ? undefined : checkFirewall(open.map(([, port]) => Number(port)));
+  const always = [...certificate, ...(firewall === undefined ? [] : [firewall])];
+  if (runs) return always;
   const ports: (readonly [string, unknown, unknown])[] = [
     ['--socks-port', socksHost, socksPort],
     ['--control-port', host, controlPort],
     ...(webDisabled === true ? [] : [['--web-port', webHost, webPort] as const]),
   ];
   const checked = ports.map(([flag, address, port]) => checkPort(flag, String(address), Number(port)));
-  return [...(await Promise.all(checked)), ...certificate];
+  return [...(await Promise.all(checked)), ...always];
 };
 
 const examine = async (directory: string): Promise<Finding[]> => {
@@ -78,7 +87,7 @@ const describe = ({ what, verdict, says, mend }: Finding): string =>
 export const doctorCommand = (): Command =>
   new Command('doctor')
     .description(
-      'Looks at what can be wrong on this machine: home, disk, limits, clock, configuration, ports, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.',
+      'Looks at what can be wrong on this machine: home, disk, limits, clock, configuration, ports, firewall, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.',
     )
     .addOption(homeOption())
     .option('--json', 'print JSON')

@@ -76,6 +76,25 @@ describe('before a first start', () => {
     assert.deepEqual(failed, ['certificate']);
   });
 
+  test('a firewall that names no port of ours is a hint and no failure, and none where it does', async () => {
+    using home = tempDir();
+    const rules = path.join(home.path, 'rules');
+    writeFileSync(path.join(home.path, 'nft'), `#!/bin/sh\ncat '${rules}'\n`, { mode: 0o755 });
+    const env = { DEPOT_HOST: '0.0.0.0', DEPOT_SOCKS_PORT: '18864', DEPOT_CONTROL_PORT: '18964', DEPOT_WEB_PORT: '0' };
+    const look = async (text: string): Promise<Finding | undefined> => {
+      writeFileSync(rules, text);
+      const { code, of } = await examine(path.join(home.path, 'new'), { ...env, PATH: home.path + ':/bin' });
+      assert.equal(code, 0);
+      return of('firewall');
+    };
+    const chain = 'chain input { type filter hook input priority filter; policy drop;';
+    const found = await look(`${chain} tcp dport 18864 accept }`);
+    assert.deepEqual([found?.verdict, found?.says.includes('18964')], ['warning', true]);
+    assert.match(found?.mend ?? '', /tcp dport \{ 18964 \} accept/);
+    assert.equal((await look(`${chain} tcp dport { 18864, 18964 } accept }`))?.verdict, 'ok');
+    assert.equal(await look(chain.replace('drop', 'accept')), undefined);
+  });
+
   test('a clock that went back', async () => {
     using home = tempDir();
     const file = path.join(home.path, 'config.json');
