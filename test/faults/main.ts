@@ -13,14 +13,14 @@ import { type Fault, type Outcome, Stage } from './fault.ts';
 import { descriptors, halfOpen } from './tests/crowds.ts';
 import { localKilled, rivalLocals } from './tests/locals.ts';
 import { churning, duplexEcho, idleStreams, stoppedReaders } from './tests/many.ts';
-import { randomFaults, serverKilled } from './tests/random.ts';
+import { processKilled, randomFaults } from './tests/random.ts';
 import { blackHole, serverRestart } from './tests/restarts.ts';
 import { transfers } from './tests/transfers.ts';
 
 const FAULTS: readonly Fault[] = [
   transfers,
   randomFaults,
-  serverKilled,
+  processKilled,
   serverRestart,
   blackHole,
   localKilled,

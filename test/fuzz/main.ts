@@ -1,6 +1,7 @@
 // npm run fuzz: whatever comes, to every pure codec and table, and to every port of a running depot.
 //   npm run fuzz -- [--seed N] [--cases N] [--socket-cases N] [--from N] [--only PATTERN] [--short]
-// The same seed tries the same cases; --from begins at a later one of each port. Ends with 1 where something was found.
+// The same seed tries the same cases; --from begins at a later one of each port, --short has
+// fewer and all ports at the same time. Ends with 1 where something was found.
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
@@ -48,6 +49,7 @@ for (const { name, check } of properties) {
     return `${each} cases`;
   });
 }
-if (socketCases > 0) await fuzzPorts({ seed, cases: socketCases, from: Number(options.from) }, attempt);
+if (socketCases > 0)
+  await fuzzPorts({ seed, cases: socketCases, from: Number(options.from), together: options.short }, attempt);
 say(failures.length === 0 ? 'nothing was found' : `found: ${failures.join('; ')}`);
 process.exitCode = failures.length === 0 ? 0 : 1;

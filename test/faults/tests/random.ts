@@ -31,6 +31,19 @@ interface Scene {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+type Victim = 'server' | 'local';
+
+const kill: Readonly<Record<Victim, (gateway: Gateway) => Promise<void>>> = {
+  server: async (gateway) => {
+    await gateway.server.stop('SIGKILL');
+    await gateway.restartServer();
+  },
+  local: async (gateway) => {
+    await gateway.local().stop('SIGKILL');
+    await gateway.restartLocal();
+  },
+};
+
 type Door = 'plain' | 'tls';
 
 interface Kind {
@@ -38,25 +51,22 @@ interface Kind {
   readonly sparesNeighbours: boolean;
   /** Where the streams come in; default every other one inside TLS. */
   readonly doors?: readonly Door[];
+  /** The app's own connection is closed by the kernel, and so in order: counted by itself, as in `killed-process`. */
+  readonly kernelEndsApps?: boolean;
   readonly strike: (scene: Scene) => Promise<void>;
 }
 
 const KINDS: Readonly<Record<string, Kind>> = {
   'SIGKILL of the local': {
     sparesNeighbours: true,
-    strike: async ({ gateway }) => {
-      await gateway.local().stop('SIGKILL');
-      await gateway.restartLocal();
-    },
+    kernelEndsApps: true,
+    strike: ({ gateway }) => kill.local(gateway),
   },
   'SIGKILL of the server': {
     sparesNeighbours: false,
-    // What the kernel makes of the plain ones has a test of its own, `killed-server`.
+    // What the kernel makes of the plain ones has a test of its own, `killed-process`.
     doors: ['tls'],
-    strike: async ({ gateway }) => {
-      await gateway.server.stop('SIGKILL');
-      await gateway.restartServer();
-    },
+    strike: ({ gateway }) => kill.server(gateway),
   },
   'SIGSTOP of the local': {
     sparesNeighbours: true,
@@ -135,12 +145,14 @@ class Toll {
   faults = 0;
   underWay = 0;
   wrongAtApps = 0;
+  /** At apps, after SIGKILL of their local. */
+  kernelsFins = 0;
 
   get reached(): string {
     const { whole, failed, short, spoilt, hung } = this.tally;
     const why = [...this.wrong].map(([kind, count]) => `${count} after ${kind}`).join(', ');
     const touched = this.harmed.length === 0 ? 'no neighbour' : `neighbours at ${[...new Set(this.harmed)].join(', ')}`;
-    return `${this.faults} faults, ${this.underWay} streams under way when they came; ${whole} whole, ${failed} visibly failed, ${short + spoilt} short at a client, ${this.wrongAtApps} at the app${why === '' ? '' : ` (${why})`}, ${hung} hung, ${touched} touched`;
+    return `${this.faults} faults, ${this.underWay} streams under way when they came; ${whole} whole, ${failed} visibly failed, ${short + spoilt} short at a client, ${this.wrongAtApps} at the app${why === '' ? '' : ` (${why})`} but for ${this.kernelsFins} after SIGKILL of its local (the kernel's FIN), ${hung} hung, ${touched} touched`;
   }
 
   get isClean(): boolean {
@@ -182,13 +194,15 @@ const lane = async (stage: Stage, which: number, numbers: readonly number[], tol
     if (kind?.sparesNeighbours === true && !spared) toll.harmed.push(name);
     const isBack = async (): Promise<boolean> => (await gateway.works(app.port)) && gateway.works(app.port, 'other');
     if (!Number.isFinite(await untilSo(isBack, BACK_MS))) toll.harmed.push(`${name} (it did not come back)`);
-    const wrongAtApp = app.count('short') + app.count('spoilt') - wrongBefore;
+    const allAtApp = app.count('short') + app.count('spoilt') - wrongBefore;
+    if (kind?.kernelEndsApps === true) toll.kernelsFins += allAtApp;
+    const wrongAtApp = kind?.kernelEndsApps === true ? 0 : allAtApp;
+    toll.wrongAtApps += wrongAtApp;
     const wrong = wrongAtApp + endings.filter((ending) => ending === 'short' || ending === 'spoilt').length;
     if (wrong > 0) {
       toll.wrong.set(name, (toll.wrong.get(name) ?? 0) + wrong);
       process.stderr.write(`  ${name}, number ${number}: ${endings.join(' ')}, ${wrongAtApp} wrong at the app\n`);
     }
-    toll.wrongAtApps += wrongAtApp;
     toll.faults += 1;
   }
 };
@@ -219,40 +233,47 @@ export const randomFaults: Fault = {
 
 const KILLS = 50;
 
-const killServer = async (stage: Stage): Promise<Outcome> => {
-  const chance = stage.chance('killed servers');
+/** How the streams of each door ended when this process was killed again and again, and how many ended short at the app. */
+const killAgain = async (stage: Stage, victim: Victim): Promise<Record<Door, Tally> & { readonly atApp: number }> => {
+  const chance = stage.chance(`killed ${victim}`);
   await using gateway = await Gateway.start({ stage });
   await using app = await TransferApp.start();
   await gateway.join();
   const tallies: Record<Door, Tally> = { plain: emptyTally(), tls: emptyTally() };
   const kills = stage.count(KILLS, 3);
-  for (let kill = 0; kill < kills; kill += 1) {
+  for (let number = 0; number < kills; number += 1) {
     const carried = (['plain', 'tls'] as const).flatMap((door) =>
       Array.from({ length: STREAMS }, async (_, index) => {
-        const course = { number: (kill * 2 + (door === 'tls' ? 1 : 0)) * STREAMS + index, local: 'home', door };
+        const course = { number: (number * 2 + (door === 'tls' ? 1 : 0)) * STREAMS + index, local: 'home', door };
         tallies[door][await orHung(attempt(gateway, app.port, stage.seed, course))] += 1;
       }),
     );
     await pause(chance.below(200));
-    await gateway.server.stop('SIGKILL');
-    await gateway.restartServer();
+    await kill[victim](gateway);
     await Promise.all(carried);
     await untilSo(() => gateway.works(app.port), BACK_MS);
   }
-  const { plain, tls } = tallies;
-  const said = ({ whole, failed, short }: Tally): string => `${whole} whole, ${failed} visibly failed, ${short} short`;
-  const atApp = app.count('short') + app.count('spoilt');
-  const wrong = [plain, tls].reduce((sum, { short, spoilt, hung }) => sum + short + spoilt + hung, atApp);
+  return { ...tallies, atApp: app.count('short') + app.count('spoilt') };
+};
+
+const killProcesses = async (stage: Stage): Promise<Outcome> => {
+  const server = await killAgain(stage, 'server');
+  const local = await killAgain(stage, 'local');
+  const wrongOf = ({ short, spoilt, hung }: Tally): number => short + spoilt + hung;
+  const said = (tally: Tally): string => `${wrongOf(tally)} of ${wrongOf(tally) + tally.whole + tally.failed}`;
+  const wrong = [server, local].reduce((sum, { plain, tls, atApp }) => sum + wrongOf(plain) + wrongOf(tls) + atApp, 0);
+  const tell = (victim: Victim, { plain, tls, atApp }: typeof server): string =>
+    `${victim} killed: short ${said(plain)} at the plain entry, ${said(tls)} inside TLS, ${atApp} at the app`;
   return {
-    reached: `${kills} times; plain entry: ${said(plain)} (the kernel's FIN); inside TLS: ${said(tls)}; ${atApp} short at the app`,
+    reached: `${tell('server', server)}; ${tell('local', local)} (the kernel's FIN)`,
     met: wrong === 0,
   };
 };
 
-export const serverKilled: Fault = {
-  name: 'killed-server',
-  what: 'server killed in the middle of 8 streams at the plain entry and 8 inside TLS, 50 times',
+export const processKilled: Fault = {
+  name: 'killed-process',
+  what: 'server, and then local, killed in the middle of 8 streams at the plain entry and 8 inside TLS, 50 times each',
   figure: '0 short reads that end cleanly',
-  minutes: 2,
-  run: killServer,
+  minutes: 3,
+  run: killProcesses,
 };
