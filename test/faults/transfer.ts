@@ -42,7 +42,7 @@ const digestOf = (plan: Plan, direction: Direction): Buffer => {
 };
 
 /** Until more may be written, or nothing may any more: how a socket ended is seen where it is read. */
-const drained = (socket: net.Socket): Promise<void> =>
+export const drained = (socket: net.Socket): Promise<void> =>
   new Promise((resolve) => {
     const done = (): void => {
       socket.off('drain', done).off('close', done);

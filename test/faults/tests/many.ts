@@ -7,6 +7,7 @@ import { App } from '../../support/apps.ts';
 import { openStream } from '../../support/socks-client.ts';
 import { duration, type Fault, type Outcome, quantile, type Stage } from '../fault.ts';
 import { descriptorsOf, Gateway } from '../gateway.ts';
+import { drained } from '../transfer.ts';
 
 const READERS = 200;
 const SOURCE_BYTES = 1_000_000_000;
@@ -134,7 +135,7 @@ const echo = async (socket: net.Socket, bytes: number): Promise<boolean> => {
   const watchdog = setInterval(() => performance.now() - movedMs > STUCK_MS && socket.destroy(), 1000);
   for (let left = bytes; left > 0 && !socket.destroyed; left -= BLOCK.length) {
     const piece = BLOCK.subarray(0, Math.min(left, BLOCK.length));
-    if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+    if (!socket.write(piece)) await drained(socket);
   }
   socket.end();
   if (!socket.closed) await once(socket, 'close');

@@ -71,16 +71,20 @@ class HostileServer implements AsyncDisposable {
     }
   }
 
-  /** A tunnel, asked for on this control connection. Rejects where that ends before. */
+  /** A tunnel, asked for on this control connection. Rejects where that ends before, or it takes too long. */
   tunnel(control: LinkClient): Promise<LinkClient> {
     const id = `tunnel-${(this.#ids += 1)}`;
     return new Promise((resolve, reject) => {
       const gone = (): void => {
+        clearTimeout(timer);
+        control.socket.off('close', gone);
         this.#tunnels.delete(id);
-        reject(new Error('the session ended'));
+        reject(new Error('the tunnel does not come'));
       };
+      const timer = setTimeout(gone, LINK_MS);
       control.socket.setMaxListeners(0).once('close', gone);
       this.#tunnels.set(id, (tunnel) => {
+        clearTimeout(timer);
         control.socket.off('close', gone);
         this.#tunnels.delete(id);
         resolve(tunnel);
