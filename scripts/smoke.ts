@@ -84,17 +84,7 @@ const compileConsumer = (directory: string): void => {
   for (const name of ['@types/node', 'zod'])
     symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name), 'dir');
   writeFileSync(path.join(directory, 'consumer.ts'), CONSUMER);
-  const options = [
-    '--strict',
-    '--noEmit',
-    '--skipLibCheck',
-    '--types',
-    'node',
-    '--module',
-    'nodenext',
-    '--target',
-    'esnext',
-  ];
+  const options = ['--strict', '--noEmit', '--types', 'node', '--module', 'nodenext', '--target', 'esnext'];
   const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, ...options, 'consumer.ts'], { cwd: directory, stdio: 'inherit' });
 };

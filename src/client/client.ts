@@ -28,6 +28,7 @@ import { type Address, isLoopbackHost } from '../socks/address.ts';
 import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
+import type { WebPage } from '../watch/admin-api.ts';
 import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
 import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
@@ -212,7 +213,7 @@ export class DepotClient implements AsyncDisposable {
   }
 
   /** Its web page, and the password of that where this start made it; undefined where there is none. */
-  get web(): Observed['web'] {
+  get web(): WebPage | undefined {
     return this.#observed?.web;
   }
 

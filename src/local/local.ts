@@ -6,6 +6,7 @@ import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { LocalConfig } from '../config/schema.ts';
 import { DepotError } from '../errors.ts';
+import type { WebPage } from '../watch/admin-api.ts';
 import type { Open } from '../link/messages.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, setLevel } from '../log.ts';
@@ -172,7 +173,7 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   /** Its web page, and the password of that where this start made it; undefined where there is none. */
-  get web(): Observed['web'] {
+  get web(): WebPage | undefined {
     return this.#observed?.web;
   }
 

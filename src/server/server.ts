@@ -14,7 +14,7 @@ import { Incidents } from '../net/incidents.ts';
 import type { Request } from '../net/connector.ts';
 import { logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
-import type { Administration } from '../watch/admin-api.ts';
+import type { Administration, WebPage } from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { Upgraded } from '../watch/answers.ts';
 import { Doors } from '../watch/doors.ts';
@@ -277,7 +277,7 @@ export class DepotServer implements AsyncDisposable {
   }
 
   /** The dashboard, and its password where this start made it; undefined where it is disabled. */
-  get web(): Doors['web'] {
+  get web(): WebPage | undefined {
     return this.#doors.web;
   }
 

@@ -9,7 +9,7 @@ import { Penalties } from '../credentials/penalties.ts';
 import type { Facts } from '../credentials/web-access.ts';
 import type { Log } from '../log.ts';
 import { Incidents } from '../net/incidents.ts';
-import type { Observable, WebAdministration } from '../watch/admin-api.ts';
+import type { Observable, WebAdministration, WebPage } from '../watch/admin-api.ts';
 import { Doors } from '../watch/doors.ts';
 import { webAdministrationOf, webFactsOf } from './web-facts.ts';
 
@@ -70,7 +70,7 @@ export class Observed {
   }
 
   /** The page, and its password where this start made it; undefined where there is none. */
-  get web(): Doors['web'] {
+  get web(): WebPage | undefined {
     return this.#doors.web;
   }
 

@@ -9,7 +9,8 @@ import http from 'node:http';
 import net from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DepotError, messageOf } from '../errors.ts';
-import { createApi, type Watched } from './admin-api.ts';
+import type { Watched } from './admin-api.ts';
+import { createApi } from './http-api.ts';
 
 export class AdminSocket {
   readonly #server: http.Server;

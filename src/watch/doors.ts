@@ -2,7 +2,7 @@
 // framework is loaded only when they open: clients and locals do not wait for it.
 
 import type { Legacy } from '../net/listener.ts';
-import type { Watched } from './admin-api.ts';
+import type { Watched, WebPage } from './admin-api.ts';
 import type { AdminSocket } from './admin-socket.ts';
 import type { Web, WebOptions } from './web.ts';
 
@@ -23,7 +23,7 @@ export class Doors {
   }
 
   /** The page, and its password where this start made it; undefined where there is none. */
-  get web(): Pick<Web, 'url' | 'password'> | undefined {
+  get web(): WebPage | undefined {
     return this.#web;
   }
 

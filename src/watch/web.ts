@@ -8,7 +8,7 @@ import type { Penalties } from '../credentials/penalties.ts';
 import { DepotError } from '../errors.ts';
 import type { Inherit } from '../net/listener.ts';
 import { isLoopbackHost } from '../socks/address.ts';
-import type { Watched, WebAdministration } from './admin-api.ts';
+import type { Watched, WebAdministration, WebPage } from './admin-api.ts';
 import type { PublicFile } from './web-app.ts';
 import { WebServer } from './web-server.ts';
 
@@ -43,12 +43,8 @@ export interface WebOptions extends Watched {
   readonly onTurnedAway: (from: string, error: DepotError) => void;
 }
 
-export interface Web {
+export interface Web extends WebPage {
   readonly server: WebServer;
-  /** Where a browser on this machine, or anywhere where it listens elsewhere, finds it. */
-  readonly url: string;
-  /** Set where there was none before: shown once. */
-  readonly password: string | undefined;
 }
 
 /** Rejects with `address-in-use` or `invalid-config`. */
