@@ -9,7 +9,7 @@ export const reloadCommand = (): Command =>
   new Command('reload')
     .addHelpText('after', '\nExamples:\n  depot reload\n  depot reload --home ~/.depot-nas --json')
     .description(
-      'Has the role that runs with this home read its configuration again, as SIGHUP and a change of the file do. What is wrong is said, and changes nothing. Streams that new rules forbid end.',
+      'Has the role that runs with this home read its configuration again, as a change of the file does, and SIGHUP where it runs without a terminal. What is wrong is said, and changes nothing. Streams that new rules forbid end.',
     )
     .addOption(homeOption())
     .option('--json', 'print JSON')

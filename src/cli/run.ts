@@ -1,4 +1,5 @@
-// Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once; SIGHUP reads the configuration again.
+// Runs a role until somebody ends it: SIGTERM drains, a second one and SIGINT end at once. SIGHUP reads the configuration
+// again where no terminal is there; on one it means that the terminal is gone, and ends the role as SIGTERM does.
 
 import { flushCompileCache } from 'node:module';
 import type { DepotError } from '../errors.ts';
@@ -43,7 +44,12 @@ export const untilSignal = (role: Stoppable): Promise<number> =>
     };
     role.stopped?.then(() => resolve(code), reject);
     process.on('SIGTERM', () => end(!ending));
+    const onTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY);
     process.on('SIGHUP', () => {
+      if (onTerminal) {
+        end(!ending);
+        return;
+      }
       // What is wrong is in the log, and a signal has no answer.
       role.reload?.().catch(() => undefined);
     });

@@ -9,7 +9,7 @@ import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
 import { Door } from '../entry/door.ts';
 import { parsePacHosts } from '../entry/pac-rules.ts';
-import { publish, type PublishedPort } from '../entry/published.ts';
+import { PublishedPorts } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { WindowBudget } from '../link/window.ts';
 import { type Log, logOf, setLevel } from '../log.ts';
@@ -63,7 +63,7 @@ export class DepotClient implements AsyncDisposable {
   readonly #startedAt = Date.now();
   #listener: Listener | undefined;
   #draining = false;
-  #published: readonly PublishedPort[] = [];
+  readonly #published: PublishedPorts;
   #observed: Observed | undefined;
 
   private constructor(
@@ -138,17 +138,28 @@ export class DepotClient implements AsyncDisposable {
       pacRules: () => this.#pacRules.all,
       onTurnedAway: this.#incidents.at('client'),
     });
+    this.#published = new PublishedPorts({
+      streams: this.#streams,
+      share: this.#share,
+      descriptors: this.#descriptors,
+      datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
+      defaultHost: config.host,
+      onTurnedAway: this.#incidents.at('client'),
+      onUnforeseen: this.#incidents.unforeseen,
+    });
     // Last, for what fails before would leave it watching.
     this.#reloading = new Reloading({
       schema: ClientConfig,
       sources,
       config,
-      live: ['logLevel', 'drainMs', 'pacHosts'],
-      prepare: (next) => {
+      live: ['publish', 'logLevel', 'drainMs', 'pacHosts'],
+      prepare: async (next) => {
         const own = parsePacHosts(next.pacHosts);
+        const publish = await this.#published.change(next.publish);
         return () => {
           setLevel(log, this.#log, next.logLevel);
           this.#pacRules.own = own;
+          return publish();
         };
       },
       log: this.#log,
@@ -190,15 +201,9 @@ export class DepotClient implements AsyncDisposable {
     this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) =>
       this.#incidents.watch(this.#door.serve(socket)),
     );
-    this.#published = await publish(this.#config.publish, {
-      streams: this.#streams,
-      share: this.#share,
-      descriptors: this.#descriptors,
-      datagrams: { queueBytes: this.#config.udpQueueBytes, peersMax: this.#config.udpPeersMax },
-      defaultHost: host,
-      onTurnedAway: this.#incidents.at('client'),
-      onUnforeseen: this.#incidents.unforeseen,
-    });
+    await (
+      await this.#published.change(this.#config.publish)
+    )();
   }
 
   /** Where programs on this machine find it, with the port that it really has. */
@@ -232,7 +237,7 @@ export class DepotClient implements AsyncDisposable {
       user: this.#uplink.user,
       ...this.#uplink.status,
       ...this.address,
-      published: this.#published.map(({ status }) => status),
+      published: this.#published.all.map(({ status }) => status),
     };
   }
 
@@ -254,7 +259,7 @@ export class DepotClient implements AsyncDisposable {
   async stop({ drain: mayEnd = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#draining = true;
     this.#listener?.close();
-    for (const port of this.#published) port.close();
+    this.#published.close();
     if (mayEnd) {
       this.#uplink.drain();
       const arriving = within(LINGER_MS, this.#door.drain());

@@ -17,6 +17,9 @@ export interface Reloaded {
   readonly restart: readonly string[];
 }
 
+/** Puts in force what was prepared. */
+type Prepared = () => void | Promise<void>;
+
 export interface ReloadingOptions<S extends z.ZodObject> {
   readonly schema: S;
   readonly sources: ConfigSources;
@@ -25,7 +28,7 @@ export interface ReloadingOptions<S extends z.ZodObject> {
   /** The settings that can change while the role runs. */
   readonly live: readonly (keyof z.output<S> & string)[];
   /** Throws `invalid-config` where this cannot be; returns what puts it in force, which cannot fail. */
-  readonly prepare: (config: z.output<S>) => () => void;
+  readonly prepare: (config: z.output<S>) => Prepared | Promise<Prepared>;
   readonly log: Log;
 }
 
@@ -40,6 +43,8 @@ export class Reloading<S extends z.ZodObject> {
   /** A file that was there and is gone is a mistake, not a wish for defaults. */
   #required: boolean;
   #timer: NodeJS.Timeout | undefined;
+  /** One after the other, for each goes by what is in force. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** Begins to watch the file's directory: a file that is replaced by renaming is another file. */
   constructor(options: ReloadingOptions<S>) {
@@ -61,7 +66,9 @@ export class Reloading<S extends z.ZodObject> {
   async reload(): Promise<Reloaded> {
     const { log } = this.#options;
     try {
-      const { applied, restart } = await this.#swap();
+      const turn = this.#turn.then(() => this.#swap());
+      this.#turn = turn.catch(() => undefined);
+      const { applied, restart } = await turn;
       log.info(
         { event: 'reloaded', applied, restart },
         `read the configuration again: ${applied.join(', ') || 'nothing'} changed${restart.length > 0 ? `; a restart is needed for ${restart.join(', ')}` : ''}`,
@@ -87,10 +94,10 @@ export class Reloading<S extends z.ZodObject> {
     const changed = Object.keys(schema.shape).filter((key) => !isDeepStrictEqual(next[key], now[key]));
     const applied = changed.filter((key) => live.includes(key));
     const config = { ...now, ...Object.fromEntries(applied.map((key) => [key, next[key]])) } as z.output<S>;
-    const putInForce = prepare(config);
+    const putInForce = await prepare(config);
     this.#required ||= this.#seen !== MISSING;
     this.#config = config;
-    putInForce();
+    await putInForce();
     return { applied, restart: changed.filter((key) => !live.includes(key)) };
   }
 

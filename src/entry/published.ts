@@ -2,6 +2,7 @@
 // same streams as everybody else. Knows neither locals nor tunnels; who may connect is all there is of a password.
 
 import type net from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { DepotError } from '../errors.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import { EarlyEndpoint } from '../net/early-endpoint.ts';
@@ -47,18 +48,65 @@ export interface PublishedOptions {
   readonly inherit?: Inherit | undefined;
 }
 
-/** Binds every port, or none. Rejects with `invalid-config` or `address-in-use`. */
-export const publish = async (ports: readonly Published[], options: PublishedOptions): Promise<PublishedPort[]> => {
-  ports.forEach((port, index) => requireFrom(port, index, options.defaultHost));
-  const open: PublishedPort[] = [];
-  try {
-    for (const port of ports) open.push(await PublishedPort.listen(port, options));
-    return open;
-  } catch (error) {
-    for (const port of open) port.close();
-    throw error;
+/** The published ports of a role, as they are now. */
+export class PublishedPorts {
+  readonly #options: PublishedOptions;
+  #open: readonly PublishedPort[] = [];
+
+  constructor(options: PublishedOptions) {
+    this.#options = options;
   }
-};
+
+  get all(): readonly PublishedPort[] {
+    return this.#open;
+  }
+
+  /**
+   * Opens the ports that are new. Rejects with `invalid-config` or `address-in-use`, nothing changed then. What it returns
+   * closes those that are no more, or lead elsewhere now, and ends what came through them.
+   */
+  async change(ports: readonly Published[]): Promise<() => Promise<void>> {
+    const { defaultHost, onUnforeseen } = this.#options;
+    ports.forEach((port, index) => requireFrom(port, index, defaultHost));
+    const [kept, gone]: [PublishedPort[], PublishedPort[]] = [[], [...this.#open]];
+    const added = ports.filter((port) => {
+      const at = gone.findIndex((open) => isDeepStrictEqual(open.port, port));
+      if (at >= 0) kept.push(...gone.splice(at, 1));
+      return at < 0;
+    });
+    // An address that an old one has is free only when that is closed.
+    const waits = (port: Published): boolean => gone.some((open) => placeOf(open.port) === placeOf(port));
+    const opened = await this.#openAll(added.filter((port) => !waits(port)));
+    return async () => {
+      for (const port of gone) port.end(new DepotError('not-allowed', 'this published port was closed'));
+      this.#open = [...kept, ...opened];
+      try {
+        this.#open = [...this.#open, ...(await this.#openAll(added.filter(waits)))];
+      } catch (error) {
+        onUnforeseen(error);
+      }
+    };
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    for (const port of this.#open) port.close();
+  }
+
+  /** All, or none. */
+  async #openAll(ports: readonly Published[]): Promise<PublishedPort[]> {
+    const opened: PublishedPort[] = [];
+    try {
+      for (const port of ports) opened.push(await PublishedPort.listen(port, this.#options));
+      return opened;
+    } catch (error) {
+      for (const port of opened) port.close();
+      throw error;
+    }
+  }
+}
+
+const placeOf = ({ protocol = 'tcp', host = '', listen }: Published): string => `${protocol} ${host} ${listen}`;
 
 /** There is no password, so an open port is said out loud or it is an accident. */
 const requireFrom = ({ from, host }: Published, index: number, defaultHost: string): void => {
@@ -72,14 +120,16 @@ const requireFrom = ({ from, host }: Published, index: number, defaultHost: stri
 
 /** A port that is open. */
 export class PublishedPort {
-  readonly #port: Published;
+  readonly port: Published;
   readonly #options: PublishedOptions;
   readonly #destination: Address;
   readonly #mayCome: (address: string) => boolean;
   #open: Listener | PublishedDatagrams | undefined;
+  /** Streams that came through it. */
+  readonly #streams = new Set<number>();
 
   private constructor(port: Published, options: PublishedOptions) {
-    this.#port = port;
+    this.port = port;
     this.#options = options;
     this.#destination = parseAddress(port.to) ?? UNSPECIFIED;
     const networks = port.from?.map((text) => parseNetwork(text));
@@ -109,7 +159,7 @@ export class PublishedPort {
   /** As status shows it, with the port that it really has. */
   get status(): { readonly protocol: 'tcp' | 'udp'; readonly listen: string; readonly to: string } {
     const { address = UNSPECIFIED } = this.#open ?? {};
-    const { protocol = 'tcp', to } = this.#port;
+    const { protocol = 'tcp', to } = this.port;
     return { protocol, listen: formatAddress(address), to };
   }
 
@@ -118,8 +168,10 @@ export class PublishedPort {
     return this.#open instanceof Listener ? this.#open.legacy : undefined;
   }
 
-  /** Ends what only one process can have: a UDP port, with its associations. */
-  yield(error: DepotError): void {
+  /** Lets nobody in any more, and ends what came through it. */
+  end(error: DepotError): void {
+    this.close();
+    for (const id of this.#streams) this.#options.streams.end(id, error);
     if (this.#open instanceof PublishedDatagrams) this.#open.end(error);
   }
 
@@ -130,7 +182,7 @@ export class PublishedPort {
 
   async #serve(accepted: net.Socket): Promise<void> {
     const { streams, share, descriptors, onTurnedAway } = this.#options;
-    const { user } = this.#port;
+    const { user } = this.port;
     const from = canonicalHost(accepted.remoteAddress ?? '');
     const refusal = this.#mayCome(from)
       ? descriptors.refusal(accepted, 'stream')
@@ -142,9 +194,15 @@ export class PublishedPort {
     }
     const gone = new AbortController();
     const client = new EarlyEndpoint(SocketEndpoint.accept(accepted, share), (error) => gone.abort(error));
+    let id: number | undefined;
     await streams.carry(
       { command: 'connect', destination: this.#destination, user, from },
       {
+        started: (number) => {
+          id = number;
+          this.#streams.add(number);
+        },
+        onEnded: () => void (id !== undefined && this.#streams.delete(id)),
         stream: client,
         signal: gone.signal,
         // The program knows of no proxy: an abort is all that it can be told.

@@ -50,6 +50,8 @@ export interface Asker {
   readonly stream?: Endpoint | undefined;
   readonly datagrams?: DatagramEndpoint | undefined;
   readonly signal: AbortSignal;
+  /** Called first, with the number of the stream. */
+  readonly started?: (id: number) => void;
   /** BIND: where the app is awaited, once, before the answer. */
   readonly listening?: (bound: Address) => void;
   /** How far it comes, where that is asked for. */
@@ -165,6 +167,7 @@ export class Streams {
     const aborter = new AbortController();
     const stream: Running = { id: this.#lastId, request, startedAt: Date.now(), startedMs: performance.now(), aborter };
     this.#running.set(stream.id, stream);
+    asker.started?.(stream.id);
     this.#hooks.onStart?.(snapshot(stream));
     try {
       const connection = await this.#connect(stream, asker, aborter);

@@ -2,7 +2,7 @@
 
 import type net from 'node:net';
 import type { ServerConfig } from '../config/schema.ts';
-import { publish, type PublishedOptions, type PublishedPort } from '../entry/published.ts';
+import { type Published, type PublishedOptions, type PublishedPort, PublishedPorts } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
 import { type Inherit, type Legacy, Listener, type ListenOptions } from '../net/listener.ts';
 import { advertisedHost, isGuessed } from './state.ts';
@@ -29,8 +29,7 @@ export class Ports {
   readonly control: Listener;
   /** The control port itself, unless it is another one. */
   readonly tunnel: Listener;
-  readonly #publishing: PublishedOptions;
-  #published: readonly PublishedPort[] = [];
+  readonly #published: PublishedPorts;
 
   private constructor(
     { socks, control, tunnel }: Pick<Ports, 'socks' | 'control' | 'tunnel'>,
@@ -39,7 +38,7 @@ export class Ports {
     this.socks = socks;
     this.control = control;
     this.tunnel = tunnel;
-    this.#publishing = publishing;
+    this.#published = new PublishedPorts(publishing);
   }
 
   /** Rejects with `address-in-use` or `invalid-config`, and leaves nothing open. */
@@ -73,7 +72,9 @@ export class Ports {
         },
       );
       const now = config.publish.filter(({ protocol }) => inherit === undefined || protocol !== 'udp');
-      ports.#published = await publish(now, ports.#publishing);
+      await (
+        await ports.publish(now)
+      )();
       return ports;
     } catch (error) {
       for (const listener of opened) listener.close();
@@ -98,16 +99,12 @@ export class Ports {
   }
 
   get published(): readonly PublishedPort[] {
-    return this.#published;
+    return this.#published.all;
   }
 
-  /** Opens the UDP ports that another process had until now. */
-  async openDatagrams({ publish: ports }: ServerConfig): Promise<void> {
-    const opened = await publish(
-      ports.filter(({ protocol }) => protocol === 'udp'),
-      this.#publishing,
-    );
-    this.#published = [...this.#published, ...opened];
+  /** Opens and closes published ports, by what differs; see `PublishedPorts.change`. */
+  publish(ports: readonly Published[]): Promise<() => Promise<void>> {
+    return this.#published.change(ports);
   }
 
   /** For another process: the doors of the link, and those for everybody else. */
@@ -115,7 +112,7 @@ export class Ports {
     return [...new Set([this.control, this.tunnel])].map(({ legacy }) => legacy);
   }
   get entries(): Legacy[] {
-    return [this.socks, ...this.#published].flatMap(({ legacy }) => legacy ?? []);
+    return [this.socks, ...this.published].flatMap(({ legacy }) => legacy ?? []);
   }
 
   closeLinks(): void {
@@ -125,12 +122,12 @@ export class Ports {
 
   closeEntries(): void {
     this.socks.close();
-    for (const port of this.#published) port.close();
+    this.#published.close();
   }
 
-  /** Ends what two processes cannot have at once. */
+  /** Ends what two processes cannot have at once: UDP ports, with their associations. */
   yieldDatagrams(): void {
     const error = new DepotError('stopped', 'another process has this UDP port now');
-    for (const port of this.#published) port.yield(error);
+    for (const published of this.published) if (published.port.protocol === 'udp') published.end(error);
   }
 }

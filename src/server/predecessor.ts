@@ -78,6 +78,7 @@ export class Predecessor {
     await within(ARRIVAL_MS, arrived(locals, clients));
     await conversation.say({ type: 'arrived' });
     await conversation.heard('entry', PATIENCE_MS);
+    this.#ports = [];
     refresh();
     await begin();
     await conversation.say({ type: 'serving', pid: process.pid, version: VERSION });

@@ -149,11 +149,13 @@ export class DepotServer implements AsyncDisposable {
       ...state,
       schema: ServerConfig,
       live: LIVE_SETTINGS,
-      prepare: (next) => {
+      prepare: async (next) => {
         const policy = policyOf(next, store.localNames());
-        return () => {
+        const publish = await this.#ports?.publish(next.publish);
+        return async () => {
           setLevel(option, log, next.logLevel);
           this.#gate.use(policy);
+          await publish?.();
         };
       },
       log,
@@ -261,7 +263,9 @@ export class DepotServer implements AsyncDisposable {
       arrived: (locals, clients) => Promise.all([this.#registry.arrived(locals), this.#links.clients.arrived(clients)]),
       refresh: () => store.refresh(),
       begin: async () => {
-        await ports.openDatagrams(config);
+        await (
+          await ports.publish(config.publish)
+        )();
         await this.#doors.openSocket(home.socketFile, watched, true);
         await this.#lineage.onTakingOver?.();
       },

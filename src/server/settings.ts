@@ -9,6 +9,7 @@ import type { PoolOptions } from './tunnel-pool.ts';
 /** What a reload can change. The rest is bound to ports and connections that are there. */
 export const LIVE_SETTINGS = [
   'rules',
+  'publish',
   'groups',
   'streamRateBytes',
   'localRateBytes',

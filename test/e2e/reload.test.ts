@@ -3,13 +3,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import type net from 'node:net';
+import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import type { DepotServer, Log, StreamEnd } from '../../src/index.ts';
 import { App, ending } from '../support/apps.ts';
-import { depot as depotCommand, startNewServer } from '../support/cli.ts';
+import { BIN, depot as depotCommand, startNewServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Program } from '../support/programs.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 /** Writes a configuration as an editor does: beside it, then in its place. */
@@ -149,6 +150,47 @@ describe('a reload', () => {
     assert.deepEqual((await depot.server.reload()).applied, ['drainMs']);
   });
 
+  test('opens and closes published ports by what differs, under load, half of it wrong', async () => {
+    using home = tempDir();
+    await using app = await App.echo();
+    await using depot = await Depot.pair({ home: home.path });
+    const to = `home.depot:${app.port}`;
+    const ports = (): number[] => depot.server.status().published.map(({ listen }) => Number(listen.split(':')[1]));
+    const connect = async (port = 0): Promise<net.Socket> => {
+      const socket = net.connect(port, LOOPBACK);
+      await once(socket, 'connect');
+      return socket;
+    };
+    const kept = { listen: 0, to };
+    const changing = { listen: await App.closedPort(), to };
+    writeConfig(home.path, { publish: [kept, changing] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [] });
+    const [first] = ports();
+    const staying = await connect(first);
+    for (let round = 0; round < 40; round += 1) {
+      const isGood = round % 2 === 0;
+      const from = [round % 4 === 0 ? '127.0.0.0/8' : '127.0.0.1'];
+      // Nobody may listen where the app does, so the good port beside it must not open either.
+      const wrong = { publish: [kept, { listen: 0, to }, { listen: app.port, to }] };
+      writeConfig(home.path, isGood ? { publish: [kept, { ...changing, from }] } : wrong);
+      if (isGood) await depot.server.reload();
+      else await assert.rejects(depot.server.reload(), { code: 'address-in-use' });
+      assert.deepEqual(ports(), [first, changing.listen]);
+      await echoed(staying, `round ${round}`);
+    }
+    const going = await connect(changing.listen);
+    await echoed(going, 'for now');
+    const [left, ended] = [ending(going), endOf(depot.server)];
+    writeConfig(home.path, { publish: [kept] });
+    await depot.server.reload();
+    assert.equal(await left, 'rst');
+    const { error } = await ended;
+    assert.deepEqual([error?.code, error?.message], ['not-allowed', 'this published port was closed']);
+    await assert.rejects(connect(changing.listen), { code: 'ECONNREFUSED' });
+    await echoed(staying, 'still here');
+    staying.destroy();
+  });
+
   test('by command and by signal: what changed, what needs a restart, what is wrong', async () => {
     using home = tempDir();
     const [program] = await startNewServer(home.path);
@@ -165,5 +207,19 @@ describe('a reload', () => {
     writeConfig(home.path, { drainMs: 1234 });
     server.child.kill('SIGHUP');
     await server.says(/drainMs.* changed/);
+  });
+
+  test('is what SIGHUP means without a terminal; on one that hangs up, the role ends', async () => {
+    using home = tempDir();
+    const [program] = await startNewServer(home.path);
+    await program.stop('SIGTERM');
+    const command = `exec '${process.execPath}' '${BIN}' server --home '${home.path}' --host 127.0.0.1 --socks-port 0 --control-port 0 --web-port 0`;
+    await using terminal = new Program('script', ['-qec', command, '/dev/null']);
+    await terminal.says(/fingerprint/);
+    const { pid } = JSON.parse((await depotCommand(['status', '--json', '--home', home.path])).stdout) as {
+      pid: number;
+    };
+    process.kill(pid, 'SIGHUP');
+    assert.equal((await terminal.finished).code, 0);
   });
 });
