@@ -31,6 +31,11 @@ export const createApi = (watched: Watched): Hono<Env> => {
     return context.json({ code, message }, STATUS_BY_CODE[code] ?? 500);
   });
   app.notFound((context) => context.json({ code: 'not-found', message: `There is no ${context.req.path}.` }, 404));
+  app.use((context, next) => {
+    // A Host may be one to HTTP and none to URLs (`na.1`), and then the request cannot be looked at.
+    if (!URL.canParse(context.req.url)) throw new DepotError('invalid-argument', 'The Host of this request is none.');
+    return next();
+  });
   app.use(
     bodyLimit({
       maxSize: MAX_BODY_BYTES,

@@ -39,6 +39,12 @@ describe('the API', () => {
     home[Symbol.dispose]();
   });
 
+  it('refuses a host that is none, as the fuzzers found it', async () => {
+    const { status, json } = await api('/status', { headers: { host: 'na.1' } });
+    assert.equal(status, 400);
+    assert.equal((json as { code: string }).code, 'invalid-argument');
+  });
+
   it('describes itself, with every schema that it names', async () => {
     const { json, text } = await api('/openapi.json');
     const document = json as { openapi: string; paths: Record<string, object>; components: { schemas: object } };

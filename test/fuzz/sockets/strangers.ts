@@ -37,7 +37,7 @@ const neverSo =
   (happened: (answer: Buffer) => boolean, pay: (chance: Seeded) => Promise<Visit>): Visitors['visit'] =>
   async (chance) => {
     const visit = await pay(chance);
-    const text = visit.answer.subarray(0, 200).toString('latin1');
+    const text = visit.answer.subarray(0, 600).toString('latin1');
     if (happened(visit.answer)) throw new Error(`was let in: ${text}`);
     if (/^HTTP\/1.1 500|"code":"internal"/.test(text)) throw new Error(`met a mistake of ours: ${text}`);
     return visit;
