@@ -8,7 +8,7 @@ import { suggest } from '../../src/cli/completion/suggest.ts';
 import { createWholeProgram } from '../../src/cli/program.ts';
 import { BIN, depot } from '../support/cli.ts';
 import { Depot, tempDir } from '../support/depot.ts';
-import { run } from '../support/programs.ts';
+import { Program, run } from '../support/programs.ts';
 
 const program = await createWholeProgram();
 const NAMES: Readonly<Record<string, readonly string[]>> = {
@@ -60,6 +60,7 @@ describe('what is suggested', () => {
 });
 
 describe('a shell completes', () => {
+  type Line = readonly [typed: string, made: string];
   /** A command called depot, as if it were installed. */
   const install = (directory: string): NodeJS.ProcessEnv => {
     writeFileSync(path.join(directory, 'depot'), `#!/bin/sh\nexec '${process.execPath}' '${BIN}' "$@"\n`, {
@@ -70,26 +71,45 @@ describe('a shell completes', () => {
       HOME: directory,
       DEPOT_HOME: directory,
       TERM: 'dumb',
-      PS1: '$ ',
     };
   };
   const [TO_BEGINNING, TO_END, AWAY] = ['\u0001', '\u0005', '\u0015'];
-  /** Presses TAB after each of these lines, and has the shell print what it made of them; then at `last`, for no more. */
-  const complete = async (shell: 'bash' | 'zsh', home: string, lines: string[], last: string): Promise<string[]> => {
+  /**
+   * Presses TAB at the end of each of these lines, and has the shell print what it made of them; then at `last`, for no
+   * more. What is typed before a prompt stands, or while the shell completes, is the terminal driver's to understand,
+   * which knows none of these keys; so each step waits to see the one before.
+   */
+  const complete = async (shell: 'bash' | 'zsh', home: string, lines: Line[], last: Line): Promise<string[]> => {
     const env = install(home);
     const { stdout: text } = await depot(['completion', shell]);
     const file = path.join(home, `depot.${shell}`);
     writeFileSync(file, text);
     const [command, first] = {
       bash: ['bash --norc --noprofile -i', ''],
-      zsh: ['zsh -f -i', 'autoload -Uz compinit && compinit -u -D\n'],
+      zsh: ['zsh -f -i', 'autoload -Uz compinit && compinit -u -D; '],
     }[shell];
-    const typed = lines.map((line) => `${line}\t${TO_BEGINNING}echo "<" ${TO_END} ">"\n`).join('');
+    await using terminal = new Program('script', ['-qec', `env PS1=READY ${command}`, '/dev/null'], { env, cwd: home });
+    let answers = 0;
+    const type = async (line: string): Promise<void> => {
+      await terminal.says(new RegExp(`^[^]*(?:\\n< [^\\n]*>\\r?\\n[^]*){${answers}}READY`));
+      terminal.child.stdin.write(line);
+      answers += 1;
+    };
+    const typeAndComplete = async ([typed, made]: Line): Promise<void> => {
+      await type(`${typed}\t`);
+      await terminal.says(new RegExp(RegExp.escape(made)));
+    };
     // Twice: nothing in it minds being read again.
-    const input = `${first}source ${file}\nsource ${file}\n${typed}${last}\t${AWAY}\nexit\n`;
-    const { stdout } = await run('script', ['-qec', command ?? '', '/dev/null'], { env, cwd: home, input });
+    await type(`${first}source ${file}; source ${file}; echo "<" sourced ">"\n`);
+    for (const line of lines) {
+      await typeAndComplete(line);
+      terminal.child.stdin.write(`${TO_BEGINNING}echo "<" ${TO_END} ">"\n`);
+    }
+    await typeAndComplete(last);
+    terminal.child.stdin.write(`${AWAY}exit\n`);
+    const { stdout } = await terminal.finished;
     assert.doesNotMatch(stdout, /readonly|not found|syntax/);
-    return [...stdout.matchAll(/^< (.*?) *>\r?$/gm)].map(([, line = '']) => line);
+    return [...stdout.matchAll(/^< (.*?) *>\r?$/gm)].map(([, line = '']) => line).slice(1);
   };
 
   for (const shell of ['bash', 'zsh'] as const) {
@@ -97,20 +117,18 @@ describe('a shell completes', () => {
       using home = tempDir();
       await using server = await Depot.server({ home: home.path });
       await server.addUser('zoe@example');
-      const lines = [
-        'depot docto',
-        'depot user sho',
-        'depot server --socks-p',
-        'depot user show zo',
-        'depot invite --user=zo',
+      const lines: Line[] = [
+        ['depot docto', 'depot doctor'],
+        ['depot user sho', 'depot user show'],
+        ['depot server --socks-p', 'depot server --socks-port'],
+        ['depot user show zo', 'depot user show zoe@example'],
+        ['depot invite --user=zo', 'depot invite --user=zoe@example'],
       ];
-      assert.deepEqual(await complete(shell, home.path, lines, 'depot user show $(touch pwned) z'), [
-        'depot doctor',
-        'depot user show',
-        'depot server --socks-port',
-        'depot user show zoe@example',
-        'depot invite --user=zoe@example',
-      ]);
+      const last: Line = ['depot invite $(touch pwned) --user=zo', 'pwned) --user=zoe@example'];
+      assert.deepEqual(
+        await complete(shell, home.path, lines, last),
+        lines.map(([, made]) => made),
+      );
       assert.equal(existsSync(path.join(home.path, 'pwned')), false);
     });
   }
