@@ -84,9 +84,10 @@ describe('a shell completes', () => {
     const { stdout: text } = await depot(['completion', shell]);
     const file = path.join(home, `depot.${shell}`);
     writeFileSync(file, text);
+    // npm sets EDITOR to vi, and zsh takes its keys from there.
     const [command, first] = {
       bash: ['bash --norc --noprofile -i', ''],
-      zsh: ['zsh -f -i', 'autoload -Uz compinit && compinit -u -D; '],
+      zsh: ['zsh -f -i', 'bindkey -e; autoload -Uz compinit && compinit -u -D; '],
     }[shell];
     await using terminal = new Program('script', ['-qec', `env PS1=READY ${command}`, '/dev/null'], { env, cwd: home });
     let answers = 0;
