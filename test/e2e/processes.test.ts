@@ -162,18 +162,6 @@ describe('killed', () => {
     assert.notEqual(code, 28, `curl waited until its own time limit: ${stderr}`);
   });
 
-  test('the server, in the middle of an answer without a length: inside TLS curl sees that it is half of one', async () => {
-    await using both = await startBoth();
-    await using app = await App.listen((socket) => socket.write('HTTP/1.0 200 OK\r\n\r\nhalf of the answer'));
-    const { user, password } = both.printed.login;
-    const proxy = `https://${user}:${password}@${LOOPBACK}:${both.printed.socksPort}`;
-    const insideTls = ['-sSN', '--disable', '-m', '20', '-x', proxy, '--proxy-insecure', '--proxytunnel'];
-    await using client = new Program('curl', [...insideTls, `http://home.depot:${app.port}/`]);
-    await client.says(/half of the answer/);
-    both.server.child.kill('SIGKILL');
-    assert.notEqual((await client.finished).code, 0);
-  });
-
   test('the local, and started again: it is back without a link', async () => {
     await using both = await startBoth();
     await using app = await helloApp();
