@@ -6,7 +6,7 @@ import { parseAuthority } from '../entry/http-target.ts';
 import { PAC_HEADERS, PAC_PATH, pacFor } from '../entry/pac.ts';
 import type { OrderedRule } from '../rules/ordered.ts';
 import { isLoopbackHost } from '../socks/address.ts';
-import type { PublicFile } from '../watch/web-app.ts';
+import type { PublicFile } from '../watch/pages.ts';
 import { advertisedHost, isAnyAddress } from './state.ts';
 
 /**

@@ -6,6 +6,13 @@ import path from 'node:path';
 import { getAssetKeys, getRawAsset, isSea } from 'node:sea';
 import { gzipSync } from 'node:zlib';
 
+/** A file that is made for whoever asks, and has nothing in it that not everybody may know. */
+export interface PublicFile {
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: (hostHeader: string | undefined) => string;
+}
+
 export interface Page {
   readonly type: string;
   readonly body: Buffer;

@@ -9,15 +9,8 @@ import { z } from 'zod';
 import type { WebAccess } from '../credentials/web-access.ts';
 import { isOwnHost, isOwnPage } from './origin.ts';
 import type { Env } from './operation.ts';
-import type { Page } from './pages.ts';
+import type { Page, PublicFile } from './pages.ts';
 import type { Sessions } from './sessions.ts';
-
-/** A file that is made for whoever asks, and has nothing in it that not everybody may know. */
-export interface PublicFile {
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly text: (hostHeader: string | undefined) => string;
-}
 
 export interface WebAppOptions {
   readonly api: Hono<Env>;

@@ -12,9 +12,9 @@ import type { Inherited, Legacy } from '../net/listener.ts';
 import type { Waiting, WaitingRoom } from '../net/waiting-room.ts';
 import type { Watched } from './admin-api.ts';
 import { createApi } from './http-api.ts';
-import { loadPages } from './pages.ts';
+import { loadPages, type PublicFile } from './pages.ts';
 import { Sessions } from './sessions.ts';
-import { createWebApp, type PublicFile, setSecurityHeaders } from './web-app.ts';
+import { createWebApp, setSecurityHeaders } from './web-app.ts';
 
 export interface WebServerOptions extends Watched {
   readonly access: WebAccess;

@@ -9,7 +9,7 @@ import { DepotError } from '../errors.ts';
 import type { Inherit } from '../net/listener.ts';
 import { isLoopbackHost } from '../socks/address.ts';
 import type { Watched, WebAdministration, WebPage } from './admin-api.ts';
-import type { PublicFile } from './web-app.ts';
+import type { PublicFile } from './pages.ts';
 import { WebServer } from './web-server.ts';
 
 /** Built by `npm run build:web`; the same place seen from the sources and from what is built of them. */
