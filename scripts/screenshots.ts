@@ -30,11 +30,11 @@ await using app = await App.listen((socket) => {
   socket.once('close', () => clearInterval(timer)).resume();
 });
 const open = async (host: string, login = depot.login, port = app.port): ReturnType<typeof handshake> =>
-  handshake({ socksPort: depot.socksPort, login, host, port });
+  handshake(depot.target(host, port, login));
 for (let count = 0; count < 9; count += 1) {
   const host = ['home.depot', 'nas.depot', 'attic.depot'][count % 3] ?? '';
   const login = host === 'nas.depot' ? bob : count % 2 === 0 ? alice : depot.login;
-  const socket = await openStream({ socksPort: depot.socksPort, login, host, port: app.port });
+  const socket = await openStream(depot.target(host, app.port, login));
   socket.on('error', () => undefined).resume();
   setInterval(() => socket.write(Buffer.alloc(3000)), 250).unref();
 }

@@ -44,7 +44,7 @@ describe('the dashboard', { concurrency: false }, () => {
       .first()
       .click();
   const open = async (host: string): Promise<Wire> => {
-    const [wire] = await handshake({ socksPort: depot.socksPort, login: depot.login, host, port: app.port });
+    const [wire] = await handshake(depot.target(host, app.port));
     return wire;
   };
 

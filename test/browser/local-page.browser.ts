@@ -37,7 +37,7 @@ describe('the page of a local', { concurrency: false }, () => {
       .getByRole('link', { name: new RegExp(`^${name}`) })
       .click();
   const open = async (host: string): Promise<Wire> => {
-    const [wire] = await handshake({ socksPort: depot.socksPort, login: depot.login, host, port: app.port });
+    const [wire] = await handshake(depot.target(host, app.port));
     return wire;
   };
 

@@ -171,7 +171,7 @@ describe('users and passwords', () => {
   test('the longest user name and the longest password are accepted', async () => {
     const login = { user: 'u'.repeat(128), password: 'p'.repeat(255) };
     await depot.server.administration.addUser({ name: login.user, password: login.password, locals: [] });
-    const [wire, { reply }] = await handshake({ socksPort: depot.socksPort, login, host: LOOPBACK, port: echo.port });
+    const [wire, { reply }] = await handshake(depot.target(LOOPBACK, echo.port, login));
     using _ = wire;
     assert.equal(reply, 0);
   });

@@ -37,7 +37,7 @@ describe('a local that is about to stop', () => {
     await using depot = await Depot.server({ groups: { homes: { locals: ['nas', 'pi'], policy: 'first' } } });
     const nas = await depot.addLocal('nas');
     const pi = await depot.addLocal('pi');
-    const target = { socksPort: depot.socksPort, login: depot.login, host: 'homes.depot', port: app.port };
+    const target = depot.target('homes.depot', app.port);
     const old = await openStream(target);
     assert.equal(nas.status().streams.length, 1);
     const stopped = nas.stop({ drain: true });
@@ -113,7 +113,7 @@ describe('a server that is about to stop', () => {
     using old = await join('old', [2, 1]);
     using young = await join('young', [3, 2, 1]);
     await using app = await App.listen(() => undefined);
-    const open = handshake({ socksPort: depot.socksPort, login: depot.login, host: 'young.depot', port: app.port });
+    const open = handshake(depot.target('young.depot', app.port));
     // A stream that nobody answers keeps the server waiting.
     assert.equal(jsonOf(await young.next(Type.control))['type'], 'request');
     const stopped = depot.server.stop({ drain: true });

@@ -20,7 +20,7 @@ const addLocal = (depot: Depot, name: string, address: string) =>
   depot.addLocal(name, { resolve: async (host) => [host === LOOPBACK ? LOOPBACK : address] });
 
 const reached = async (depot: Depot, port: number, host: string, login: Login = depot.login): Promise<string> => {
-  const [wire, { reply }] = await handshake({ socksPort: depot.socksPort, login, host, port });
+  const [wire, { reply }] = await handshake(depot.target(host, port, login));
   using _ = wire;
   return reply === 0 ? (await wire.rest()).toString() : `REP ${reply}`;
 };
@@ -57,7 +57,7 @@ describe('a group', () => {
     await using depot = await Depot.server({ groups: { labs: { locals: ['nas', 'pi'], policy: 'least-busy' } } });
     await addLocal(depot, 'nas', '127.0.0.2');
     await addLocal(depot, 'pi', '127.0.0.3');
-    const target = { socksPort: depot.socksPort, login: depot.login, host: 'labs.depot', port: app.port };
+    const target = depot.target('labs.depot', app.port);
     const sockets = [
       await openStream(target),
       await openStream(target),

@@ -78,7 +78,7 @@ const serve = (socket: net.Socket, digests: Map<number, Promise<readonly [string
 const check = async (depot: Depot, streams: number): Promise<void> => {
   const digests = new Map<number, Promise<readonly [string, string]>>();
   await using app = await App.listen((socket) => serve(socket, digests));
-  const target = { socksPort: depot.socksPort, login: depot.login, host: LOOPBACK, port: app.port };
+  const target = depot.target(LOOPBACK, app.port);
   // The first one pays for the password.
   (await openStream(target)).destroy();
   const all = Array.from({ length: streams }, async (_, index) => {

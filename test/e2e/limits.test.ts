@@ -35,12 +35,7 @@ describe('a user with limits', () => {
     users += 1;
     return depot.addUser(`user${users}`, ['home', 'old'], limits);
   };
-  const target = (login: Login, host: string = LOOPBACK, port = app.port) => ({
-    socksPort: depot.socksPort,
-    login,
-    host,
-    port,
-  });
+  const target = (login: Login, host: string = LOOPBACK, port = app.port) => depot.target(host, port, login);
   /** The REP, and why, as the log has it. */
   const outcome = async (
     login: Login,
@@ -205,7 +200,7 @@ test('each stream, and all of a local, get no more than their rates', async () =
   await using app = await App.echo();
   const [streamRateBytes, localRate] = [400_000, 600_000];
   await using slow = await Depot.pair({ streamRateBytes, localRates: { home: localRate } });
-  const target = { socksPort: slow.socksPort, login: slow.login, host: 'home.depot', port: app.port };
+  const target = slow.target('home.depot', app.port);
   const { bytes, seconds } = await pump([await openStream(target), await openStream(target)], localRate, localRate / 2);
   for (const each of bytes) requireRate(each, streamRateBytes, seconds);
   requireRate(sum(bytes), localRate, seconds);

@@ -47,7 +47,7 @@ describe('a reload', () => {
     using home = tempDir();
     await using app = await App.echo();
     await using depot = await Depot.pair({ home: home.path });
-    const target = { socksPort: depot.socksPort, login: depot.login, host: LOOPBACK, port: app.port };
+    const target = depot.target(LOOPBACK, app.port);
     const sockets = await Promise.all(Array.from({ length: 10 }, () => openStream(target)));
     for (let round = 0; round < 100; round += 1) {
       const isGood = round % 2 === 0;

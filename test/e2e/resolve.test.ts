@@ -62,7 +62,7 @@ describe('RESOLVE', () => {
     const { reply, host } = await ask(RESOLVE, 'home.depot');
     assert.deepEqual([reply, isVirtual(host)], [0, true], host);
     assert.equal((await ask(RESOLVE, 'home.depot')).host, host);
-    const [wire, connected] = await handshake({ socksPort: depot.socksPort, login: depot.login, host, port: app.port });
+    const [wire, connected] = await handshake(depot.target(host, app.port));
     using _ = wire;
     assert.equal(connected.reply, 0);
     assert.equal((await wire.rest()).toString(), 'hello');

@@ -37,7 +37,7 @@ const build = async (...names: readonly Name[]): Promise<House> => {
     locals.set(name, await depot.join(link, { resolve }));
   }
   const ask = async (host: string, login: Login = depot.login): Promise<string> => {
-    const [wire, { reply }] = await handshake({ socksPort: depot.socksPort, login, host, port: app.port });
+    const [wire, { reply }] = await handshake(depot.target(host, app.port, login));
     using _ = wire;
     if (reply !== 0) return `REP ${reply}`;
     const address = (await wire.rest()).toString();

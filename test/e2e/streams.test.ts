@@ -303,7 +303,7 @@ test('more streams than there may be are refused with REP 1, on the server and o
   ]) {
     await using few = await Depot.pair(server, local);
     await using app = await App.echo();
-    const target = { socksPort: few.socksPort, login: few.login, host: 'home.depot', port: app.port };
+    const target = few.target('home.depot', app.port);
     const [first, second] = [await openStream(target), await openStream(target)];
     const [wire, { reply }] = await handshake(target);
     assert.equal(reply, 1);

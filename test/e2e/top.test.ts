@@ -34,12 +34,7 @@ test('depot top shows a stream, ends it when told, and leaves the terminal as it
   using home = tempDir();
   await using depot = await Depot.pair({ home: home.path });
   await using app = await App.echo();
-  const [wire] = await handshake({
-    socksPort: depot.socksPort,
-    login: depot.login,
-    host: 'home.depot',
-    port: app.port,
-  });
+  const [wire] = await handshake(depot.target('home.depot', app.port));
   await using top = inTerminal(home.path);
   await top.says(new RegExp(`owner +127\\.0\\.0\\.1 +home\\.depot:${app.port} +home `));
   top.child.stdin.write('x');

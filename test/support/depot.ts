@@ -108,6 +108,15 @@ export class Depot implements AsyncDisposable {
     return { user: name, password };
   }
 
+  /** What a client asks the server for, and as whom: its first user, unless told otherwise. */
+  target(
+    host: string,
+    port: number,
+    login = this.login,
+  ): { socksPort: number; login: Login; host: string; port: number } {
+    return { socksPort: this.socksPort, login, host, port };
+  }
+
   /** `socks5h://USER:PASSWORD@HOST:PORT`, as curl likes it. */
   proxyUrl({ user, password }: Login = this.login): string {
     return `socks5h://${encodeURIComponent(user)}:${password}@${LOOPBACK}:${this.socksPort}`;

@@ -9,7 +9,7 @@ const hosts = JSON.parse(await text(process.stdin)) as string[];
 await using depot = await Depot.pair({}, { allow: ['*'] });
 const replies: number[] = [];
 for (const host of hosts) {
-  const [wire, { reply }] = await handshake({ socksPort: depot.socksPort, login: depot.login, host, port: 80 });
+  const [wire, { reply }] = await handshake(depot.target(host, 80));
   wire[Symbol.dispose]();
   replies.push(reply);
 }

@@ -25,7 +25,7 @@ describe('the API', () => {
   const where = (): { socketPath: string } => ({ socketPath: path.join(home.path, 'admin.sock') });
   const api = (route: string, request?: ApiRequest): Promise<ApiAnswer> => ask(where(), `/api/v1${route}`, request);
   const open = async (port = app.port): Promise<Wire> => {
-    const [wire] = await handshake({ socksPort: depot.socksPort, login: depot.login, host: 'home.depot', port });
+    const [wire] = await handshake(depot.target('home.depot', port));
     return wire;
   };
   before(async () => {
@@ -159,12 +159,7 @@ describe('the history of a server', () => {
     {
       await using depot = await Depot.pair({ home: home.path });
       await using app = await App.echo();
-      const [wire] = await handshake({
-        socksPort: depot.socksPort,
-        login: depot.login,
-        host: 'home.depot',
-        port: app.port,
-      });
+      const [wire] = await handshake(depot.target('home.depot', app.port));
       wire.finish(Buffer.from('bye'));
       await wire.rest();
     }
