@@ -4,29 +4,21 @@ import type { ComponentChildren } from 'preact';
 import type { Outage, RoleStatusOf } from '../src/watch/status.ts';
 import { TrafficChart } from './chart.tsx';
 import { FailureList } from './failures.tsx';
-import { address, dateAndTime, duration, rate, roundTrip } from './format.ts';
-import { failures, now, role, roundTrips, running, traffic } from './live.ts';
+import { TrafficFigures } from './figures.tsx';
+import { address, dateAndTime, duration, roundTrip } from './format.ts';
+import { now, role, roundTrips } from './live.ts';
 import { Dot, Empty, Figure, Sparkline } from './parts.tsx';
 
 type Dialing = RoleStatusOf<'local'> | RoleStatusOf<'client'>;
 
-const Figures = ({ link }: { readonly link: Dialing }) => {
-  const failed = failures.value.reduce((sum, { count }) => sum + count, 0);
-  const [, up, down] = traffic.value;
-  return (
-    <dl class="figures">
-      <Figure label="Link" tone={link.connected ? 'ok' : 'bad'}>
-        {link.connected ? 'up' : 'away'}
-      </Figure>
-      <Figure label="Streams now">{running.value}</Figure>
-      <Figure label="Down">{rate(down.at(-1) ?? 0)}</Figure>
-      <Figure label="Up">{rate(up.at(-1) ?? 0)}</Figure>
-      <Figure label="Failures, 15 min" tone={failed > 0 ? 'warn' : ''}>
-        {failed}
-      </Figure>
-    </dl>
-  );
-};
+const Figures = ({ link }: { readonly link: Dialing }) => (
+  <dl class="figures">
+    <Figure label="Link" tone={link.connected ? 'ok' : 'bad'}>
+      {link.connected ? 'up' : 'away'}
+    </Figure>
+    <TrafficFigures />
+  </dl>
+);
 
 const Link = ({ link }: { readonly link: Dialing }) => (
   <section aria-labelledby="link">

@@ -2,26 +2,20 @@
 
 import { TrafficChart } from './chart.tsx';
 import { FailureList } from './failures.tsx';
-import { duration, rate, roundTrip } from './format.ts';
-import { failures, locals, now, role, running, traffic } from './live.ts';
+import { TrafficFigures } from './figures.tsx';
+import { duration, roundTrip } from './format.ts';
+import { locals, now, role } from './live.ts';
 import { Dot, Empty, Figure, Sparkline } from './parts.tsx';
 
 const Figures = () => {
   const away = locals.value.filter(({ connected }) => !connected).length;
-  const failed = failures.value.reduce((sum, { count }) => sum + count, 0);
-  const [, up, down] = traffic.value;
   return (
     <dl class="figures">
       <Figure label="Locals up" tone={away > 0 ? 'bad' : 'ok'}>
         {locals.value.length - away}
         <small> of {locals.value.length}</small>
       </Figure>
-      <Figure label="Streams now">{running.value}</Figure>
-      <Figure label="Down">{rate(down.at(-1) ?? 0)}</Figure>
-      <Figure label="Up">{rate(up.at(-1) ?? 0)}</Figure>
-      <Figure label="Failures, 15 min" tone={failed > 0 ? 'warn' : ''}>
-        {failed}
-      </Figure>
+      <TrafficFigures />
     </dl>
   );
 };
