@@ -30,7 +30,7 @@ import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import type { WebPage } from '../watch/admin-api.ts';
 import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
-import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
+import { type DialingEvents, type DialingOptions, kickStream } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { createServerConnector } from './connector.ts';
 import { PacRules } from './pac-rules.ts';
@@ -248,8 +248,7 @@ export class DepotClient implements AsyncDisposable {
 
   /** Ends a stream by its number. Throws `not-found`. */
   kick(id: string): void {
-    if (this.#streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
-    throw new DepotError('not-found', `There is no stream ${id}. \`depot status\` shows what there is.`);
+    kickStream(this.#streams, id);
   }
 
   /**

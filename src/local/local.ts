@@ -21,7 +21,7 @@ import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
-import type { DialingEvents, DialingOptions } from '../uplink/role.ts';
+import { type DialingEvents, type DialingOptions, kickStream } from '../uplink/role.ts';
 import { Watcher } from '../watch/watcher.ts';
 import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
@@ -203,8 +203,7 @@ export class DepotLocal implements AsyncDisposable {
 
   /** Ends a stream by its number. Throws `not-found`. */
   kick(id: string): void {
-    if (this.#streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
-    throw new DepotError('not-found', `There is no stream ${id}. \`depot status\` shows what there is.`);
+    kickStream(this.#streams, id);
   }
 
   /**

@@ -23,22 +23,18 @@ export interface Successor {
   readonly begin: () => Promise<void>;
 }
 
-interface Offered {
-  readonly index: number;
-  take: ((handle: Server) => void) | undefined;
-}
-
 type Offer = Extract<Message, { type: 'offer' }>['ports'];
 
 export class Predecessor {
   readonly #conversation: Conversation;
   #ports: Offer = [];
-  readonly #taken = new Map<number, Offered>();
+  /** By their place in the list: what to do with the socket, once that is said. */
+  readonly #taken = new Map<number, ((handle: Server) => void) | undefined>();
 
   private constructor(peer: Peer) {
     this.#conversation = new Conversation(peer, 'the old process', (message, handle) => {
       // At once, in the turn in which it comes: from now on this process is asked to accept.
-      if (message.type === 'port') this.#taken.get(message.index)?.take?.(handle as Server);
+      if (message.type === 'port') this.#taken.get(message.index)?.(handle as Server);
     });
   }
 
@@ -58,14 +54,8 @@ export class Predecessor {
     );
     const offered = this.#ports[index];
     if (offered === undefined) return undefined;
-    const taken: Offered = { index, take: undefined };
-    this.#taken.set(index, taken);
-    return {
-      address: offered.address,
-      whenHanded: (take) => {
-        taken.take = take;
-      },
-    };
+    this.#taken.set(index, undefined);
+    return { address: offered.address, whenHanded: (take) => void this.#taken.set(index, take) };
   };
 
   /** Takes its place. Rejects where it is gone before that. */

@@ -1,9 +1,9 @@
 // What the two roles that dial the server, local and client, have in common towards the program that runs them.
 
-import type { DepotError } from '../errors.ts';
+import { DepotError } from '../errors.ts';
 import type { LogOption } from '../log.ts';
 import type { Resolve } from '../net/dial.ts';
-import type { StreamEnd, StreamSnapshot } from '../net/streams.ts';
+import type { StreamEnd, Streams, StreamSnapshot } from '../net/streams.ts';
 
 /** What such a role tells while it runs. */
 export interface DialingEvents {
@@ -30,3 +30,9 @@ export interface DialingOptions {
   /** Default: silence. A function is called once, with the configured level. */
   readonly log?: LogOption;
 }
+
+/** Ends a stream by its number, as an operator gives it. Throws `not-found`. */
+export const kickStream = (streams: Streams, id: string): void => {
+  if (streams.end(Number(id), new DepotError('stopped', 'ended by the operator'))) return;
+  throw new DepotError('not-found', `There is no stream ${id}. \`depot status\` shows what there is.`);
+};
