@@ -11,6 +11,7 @@ import type { App, Place, Side } from './place.ts';
 import { cpuSeconds, killTree, residentKib } from './processes.ts';
 import { PAIRS, type Scenario } from './scenarios.ts';
 import type { Target } from './socks-client.ts';
+import { median } from './results.ts';
 
 /** Beyond the time that a job sets itself; whoever has not answered by then has no figure. */
 const PATIENCE_MS = 30_000;
@@ -142,11 +143,6 @@ const besideDatagrams = async (
 };
 
 const SPEEDS = ['mbPerSecond', 'perSecond'] as const;
-
-const median = (values: readonly number[]): number => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-};
 
 /** Runs `work` without and with dashboards in turn; the share that is left is the median of the pairs' shares. */
 const besideDashboards = async (

@@ -30,7 +30,7 @@ export const readResults = (file: string): Results =>
 export const keepResult = (file: string, scenario: string, result: Result): void =>
   writeFileSync(file, `${JSON.stringify({ ...readResults(file), [scenario]: result }, null, 1)}\n`);
 
-const median = (values: readonly number[]): number => {
+export const median = (values: readonly number[]): number => {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
   const upper = sorted[Math.floor(middle)] ?? Number.NaN;

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { ClientDeviceStatus } from '../src/watch/status.ts';
 import { call, fieldOf } from './api.ts';
 import { dateAndTime, duration, roundTrip } from './format.ts';
-import { clients, now } from './live.ts';
+import { clients, now, titleOf } from './live.ts';
 import { Confirm, Dot, Empty, Joining } from './parts.tsx';
 import { type Column, ScrollTable } from './table.tsx';
 
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column[] = [
 
 const Row = ({ client }: { readonly client: ClientDeviceStatus }) => {
   const { user, device, connected, since, lastSeenAt, from, software, platform, rttMs, tunnels } = client;
-  const title = `${user}/${device}`;
+  const title = titleOf(client);
   return (
     <tr>
       <th scope="row">{user}</th>
@@ -88,7 +88,7 @@ export const Clients = () => {
       ) : (
         <ScrollTable label="Clients" columns={COLUMNS}>
           {clients.value.map((client) => (
-            <Row key={`${client.user}/${client.device}`} client={client} />
+            <Row key={titleOf(client)} client={client} />
           ))}
         </ScrollTable>
       )}

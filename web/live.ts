@@ -141,7 +141,8 @@ const changeClients = ({ clients: changed, goneClients }: Tick): void => {
   clients.value = [...known.values()].sort((a, b) => titleOf(a).localeCompare(titleOf(b)));
 };
 
-const titleOf = ({ user, device }: ClientDeviceStatus): string => `${user}/${device}`;
+/** As it is called in the API and in the log. */
+export const titleOf = ({ user, device }: ClientDeviceStatus): string => `${user}/${device}`;
 
 const change = (tick: Tick): void => {
   running.value = tick.running;

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { settleLoopback } from '../place.ts';
 import { cpuSeconds, killTree } from '../processes.ts';
+import { median } from '../results.ts';
 import type { Direction, Ends, Job, Way } from './trial.ts';
 import { WAYS } from './trial.ts';
 
@@ -58,9 +59,6 @@ const measure = async (way: Way, direction: Direction, streams: number): Promise
     killTree(ends);
   }
 };
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 settleLoopback();
 process.stdout.write(`Medians of ${ROUNDS} rounds, Node ${process.version}.\n\n`);

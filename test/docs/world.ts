@@ -5,9 +5,9 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { BIN } from '../support/cli.ts';
 import { Program, run } from '../support/programs.ts';
 
-const BIN = path.join(import.meta.dirname, '../../bin/depot.cjs');
 const APP = path.join(import.meta.dirname, 'app.ts');
 const SYSTEMCTL = path.join(import.meta.dirname, 'systemctl.sh');
 const HOSTS = ['vps', 'nas', 'office', 'you'] as const;

@@ -7,7 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ask as askWeb, Events } from '../support/api.ts';
+import { ask as askWeb, cookieOf, Events, logIn } from '../support/api.ts';
 import { App } from '../support/apps.ts';
 import { depot, type Printed, start, startClient, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
@@ -195,11 +195,9 @@ test('secrets are in no answer of the admin API, its refusals included', async (
 test('secrets are in nothing that the dashboard is told, and in no notice but by their signature', async () => {
   const port = Number(/dashboard +http:\/\/[\w.]+:(\d+)/.exec(programs.server?.stdout ?? '')?.[1]);
   const where = { host: LOOPBACK, port };
-  const body = JSON.stringify({ password: webPassword });
-  const headers = { 'content-length': String(body.length) };
-  const login = await askWeb(where, '/api/v1/session', { method: 'POST', body, headers });
+  const login = await logIn(where, webPassword);
   assert.equal(login.status, 204);
-  const cookie = login.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const cookie = cookieOf(login);
   const token = await askWeb(where, '/api/v1/web/metrics-token', { method: 'POST', headers: { cookie } });
   secrets.set('the token for the metrics', (token.json as { token: string }).token);
   const urls = [

@@ -1,13 +1,13 @@
 // Too few files for everybody who comes: streams are refused, and what keeps the place running is not.
 
 import assert from 'node:assert/strict';
-import http from 'node:http';
 import net from 'node:net';
 import { test } from 'node:test';
 import { Stage, untilSo } from '../faults/fault.ts';
 import { descriptorsOf, Gateway } from '../faults/gateway.ts';
 import { App } from '../support/apps.ts';
 import { depot } from '../support/cli.ts';
+import { ask } from '../support/api.ts';
 import { LOOPBACK } from '../support/depot.ts';
 import { handshake } from '../support/socks-client.ts';
 
@@ -34,15 +34,7 @@ const holdStreams = async (gateway: Gateway, port: number): Promise<(net.Socket 
 
 const isSocket = (one: unknown): one is net.Socket => one instanceof net.Socket;
 
-const statusOf = (port: number): Promise<number | undefined> =>
-  new Promise((resolve, reject) => {
-    http
-      .get({ host: LOOPBACK, port, path: '/healthz', agent: false }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      })
-      .once('error', reject);
-  });
+const statusOf = async (port: number): Promise<number> => (await ask({ host: LOOPBACK, port }, '/healthz')).status;
 
 test('a server with 256 files and 1000 clients that stay: everything but new streams goes on', async () => {
   const serverArguments = ['--log-level', 'warn'];

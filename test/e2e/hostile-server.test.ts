@@ -14,11 +14,11 @@ import { TlsAcceptor } from '../../src/net/tls.ts';
 import { Tunnel } from '../../src/net/tunnel.ts';
 import { App } from '../support/apps.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
+import { NEVER } from '../support/link.ts';
 import { newIdentity } from '../support/link-client.ts';
 
 const PATIENCE = { heartbeatMs: 10_000, deadAfterMs: 24_000 };
 const WINDOWS = { maxBytes: 1024 * 1024, budget: new WindowBudget(1024 * 1024), datagramBytes: 64 * 1024 };
-const NEVER = new AbortController().signal;
 const ID = 'x'.repeat(43);
 
 /** A server that welcomes whoever comes, and then does what it likes with the connection that it is given. */

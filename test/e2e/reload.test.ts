@@ -7,7 +7,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import type { DepotServer, Log, StreamEnd } from '../../src/index.ts';
-import { App, ending } from '../support/apps.ts';
+import { App, echoed, ending } from '../support/apps.ts';
 import { BIN, depot as depotCommand, startNewServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
@@ -18,12 +18,6 @@ const writeConfig = (home: string, config: unknown): void => {
   const file = path.join(home, 'config.json');
   writeFileSync(`${file}.draft`, typeof config === 'string' ? config : JSON.stringify(config), { mode: 0o600 });
   renameSync(`${file}.draft`, file);
-};
-
-const echoed = async (socket: net.Socket, text: string): Promise<void> => {
-  socket.resume().write(text);
-  const [data] = (await once(socket, 'data')) as [Buffer];
-  assert.equal(data.toString(), text);
 };
 
 /** Waits for one event in a role's log. */
@@ -207,6 +201,9 @@ describe('a reload', () => {
     writeConfig(home.path, { drainMs: 1234 });
     server.child.kill('SIGHUP');
     await server.says(/drainMs.* changed/);
+    // That may have been the watch over the file; this time there is nothing new for it.
+    server.child.kill('SIGHUP');
+    await server.says(/again: nothing changed(?!;)/);
   });
 
   test('is what SIGHUP means without a terminal; on one that hangs up, the role ends', async () => {

@@ -15,17 +15,17 @@ import { handshake } from '../support/socks-client.ts';
 const ENTERED = '\u001B[?1049h';
 const LEFT = '\u001B[?25h\u001B[?1049l';
 
+const topOf = (home: string): string => `"${process.execPath}" "${BIN}" top --home "${home}"`;
+
+/** Lines of a shell, in a terminal of their own. */
+const inShell = (lines: string): Program =>
+  new Program('/usr/bin/script', ['--quiet', '--return', '--command', lines, '/dev/null']);
+
 /** The settings of the terminal before and after are printed, and have to be the same. */
-const inTerminal = (home: string): Program => {
-  const top = `"${process.execPath}" "${BIN}" top --home "${home}"`;
-  return new Program('/usr/bin/script', [
-    '--quiet',
-    '--return',
-    '--command',
-    `stty rows 30 cols 120; echo before=$(stty -g)=; ${top}; code=$?; echo after=$(stty -g)=; exit $code`,
-    '/dev/null',
-  ]);
-};
+const inTerminal = (home: string): Program =>
+  inShell(
+    `stty rows 30 cols 120; echo before=$(stty -g)=; ${topOf(home)}; code=$?; echo after=$(stty -g)=; exit $code`,
+  );
 
 const settings = (when: string, { stdout }: Program): string | undefined =>
   new RegExp(`${when}=([^=]+)=`).exec(stdout)?.[1];
@@ -52,13 +52,9 @@ test('depot top shows a stream, ends it when told, and leaves the terminal as it
 test('depot top leaves the terminal as it was when it is ended by SIGTERM', async () => {
   using home = tempDir();
   await using _depot = await Depot.pair({ home: home.path });
-  await using top = new Program('/usr/bin/script', [
-    '--quiet',
-    '--return',
-    '--command',
-    `echo before=$(stty -g)=; sh -c 'echo pid=$$=; exec "${process.execPath}" "${BIN}" top --home "${home.path}"'; echo code=$?; echo after=$(stty -g)=`,
-    '/dev/null',
-  ]);
+  await using top = inShell(
+    `echo before=$(stty -g)=; sh -c 'echo pid=$$=; exec ${topOf(home.path)}'; echo code=$?; echo after=$(stty -g)=`,
+  );
   await top.says(/q quit/);
   const pid = Number(/pid=(\d+)=/.exec(top.stdout)?.[1]);
   process.kill(pid, 'SIGTERM');
@@ -78,13 +74,7 @@ const frameOf = (lines: number, columns: number): RegExp => {
 test('depot top follows the size of its terminal', async () => {
   using home = tempDir();
   await using _depot = await Depot.pair({ home: home.path });
-  await using top = new Program('/usr/bin/script', [
-    '--quiet',
-    '--return',
-    '--command',
-    `stty rows 30 cols 120; echo "tty=$(tty)="; "${process.execPath}" "${BIN}" top --home "${home.path}"`,
-    '/dev/null',
-  ]);
+  await using top = inShell(`stty rows 30 cols 120; echo "tty=$(tty)="; ${topOf(home.path)}`);
   await top.says(/q quit/);
   const terminal = /tty=([^=]+)=/.exec(top.stdout)?.[1] ?? '';
   await run('stty', ['-F', terminal, 'rows', '12', 'cols', '60']);
@@ -96,7 +86,7 @@ test('depot top follows the size of its terminal', async () => {
 
 test('depot top comes back when the server does', async () => {
   using home = tempDir();
-  const first = await Depot.pair({ home: home.path });
+  await using first = await Depot.pair({ home: home.path });
   await using top = inTerminal(home.path);
   await top.says(/q quit/);
   await first.server.stop();
@@ -109,7 +99,6 @@ test('depot top comes back when the server does', async () => {
   top.child.stdin.write('q');
   await top.says(/after=[^=]+=/);
   assert.equal(settings('after', top), settings('before', top));
-  await first[Symbol.asyncDispose]();
 });
 
 test('depot top leaves the terminal as it was when something inside goes wrong', async () => {

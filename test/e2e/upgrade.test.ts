@@ -1,18 +1,20 @@
 // A server that is replaced while it runs: nobody is refused, no request fails, no stream breaks that ends in time.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { App, collect, ending } from '../support/apps.ts';
+import { untilSo } from '../faults/fault.ts';
+import { App, collect, echoed, ending } from '../support/apps.ts';
 import { depot, startLocal, startNewServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 import { UdpPeer } from '../support/udp.ts';
 
 const UPGRADES = 5;
+/** How long a process that was replaced may take to end once nothing runs in it. */
+const END_MS = 60_000;
 /** Between two new connections: more than fifty a second. */
 const PAUSE_MS = 15;
 
@@ -21,7 +23,9 @@ interface Upgraded {
   readonly streams: number;
 }
 
-const isAlive = (pid: number): boolean => existsSync(`/proc/${pid}`);
+/** One that has ended and that nobody has asked for yet is none any more. */
+const isAlive = (pid: number): boolean =>
+  existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 
 /** Server and local as programs, and whatever process has taken the server's place by now. */
 const startBoth = async (...args: readonly string[]) => {
@@ -42,12 +46,6 @@ const startBoth = async (...args: readonly string[]) => {
     return upgraded;
   };
   return { home, server, printed, pids, upgrade, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-};
-
-const echoed = async (socket: net.Socket, text: string): Promise<void> => {
-  socket.resume().write(text);
-  const [data] = (await once(socket, 'data')) as [Buffer];
-  assert.equal(String(data), text);
 };
 
 describe('depot upgrade', () => {
@@ -94,7 +92,7 @@ describe('depot upgrade', () => {
       await echoed(stream, 'still here');
       stream.destroy();
     }
-    for (const pid of both.pids.slice(0, -1)) while (isAlive(pid)) await new Promise(setImmediate);
+    for (const pid of both.pids.slice(0, -1)) assert.notEqual(await untilSo(() => !isAlive(pid), END_MS), Infinity);
     await visit();
   });
 

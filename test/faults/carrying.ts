@@ -1,10 +1,7 @@
 // A share of the transfers over one link: a gateway, the app behind it, so many streams at a time, and how they ended.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { farApart, type FarLink } from '../../bench/place.ts';
-import { LOOPBACK } from '../support/depot.ts';
+import { LOOPBACK, tempDir } from '../support/depot.ts';
 import { openStream } from '../support/socks-client.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
 import type { Stage } from './fault.ts';
@@ -56,8 +53,8 @@ const arrange = async (
 
 /** Two namespaces and a link between them; the clients are beside the server. */
 export const overLink = async (stage: Stage, link: FarLink, share: Share): Promise<Tally> => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'depot-faults-'));
-  const place = await farApart(link, directory, { serverIsHere: true });
+  using directory = tempDir();
+  const place = await farApart(link, directory.path, { serverIsHere: true });
   try {
     const local = ['nsenter', '--net=/run/netns/local'];
     await using stack = new AsyncDisposableStack();
@@ -66,7 +63,6 @@ export const overLink = async (stage: Stage, link: FarLink, share: Share): Promi
     return await carryAll(gateway, app, stage, share);
   } finally {
     place.close();
-    rmSync(directory, { recursive: true });
   }
 };
 

@@ -1,9 +1,9 @@
 // A server and its locals as processes of their own, to be killed, stopped, cut off and started again.
 
-import http from 'node:http';
 import path from 'node:path';
 import { readdirSync } from 'node:fs';
 import { BIN, parseFirstStart, type Printed } from '../support/cli.ts';
+import { ask } from '../support/api.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
 import { handshake, type Target } from '../support/socks-client.ts';
@@ -113,18 +113,9 @@ export class Gateway implements AsyncDisposable {
     );
   }
 
-  status(): Promise<ServerStatus> {
+  async status(): Promise<ServerStatus> {
     const socketPath = path.join(this.home, 'admin.sock');
-    return new Promise((resolve, reject) => {
-      const request = http.get({ socketPath, path: '/api/v1/status' }, (response) => {
-        response
-          .setEncoding('utf8')
-          .reduce((text: string, piece: string) => text + piece, '')
-          .then((text) => resolve(JSON.parse(text) as ServerStatus))
-          .catch(reject);
-      });
-      request.once('error', reject);
-    });
+    return (await ask({ socketPath }, '/api/v1/status')).json as ServerStatus;
   }
 
   async isConnected(name = 'home'): Promise<boolean> {

@@ -42,6 +42,16 @@ export const ask = async (where: Where, path: string, request: ApiRequest = {}):
   };
 };
 
+/** Logs in at a web port. */
+export const logIn = (where: Where, password: string, headers: ApiRequest['headers'] = {}): Promise<ApiAnswer> => {
+  const body = JSON.stringify({ password });
+  const length = { 'content-length': String(Buffer.byteLength(body)) };
+  return ask(where, '/api/v1/session', { method: 'POST', body, headers: { ...length, ...headers } });
+};
+
+/** The cookie of a login, as a browser sends it back. */
+export const cookieOf = ({ headers }: ApiAnswer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+
 interface Event {
   readonly event: string;
   readonly data: Record<string, never>;

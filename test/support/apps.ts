@@ -1,5 +1,6 @@
 // Apps for tests to reach: plain TCP servers on loopback, on a port of the system's choosing, gone at the end of the scope.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { LOOPBACK } from './depot.ts';
@@ -71,3 +72,10 @@ export const ending = (socket: net.Socket): Promise<'fin' | 'rst'> =>
     socket.once('error', () => resolve('rst'));
     socket.resume();
   });
+
+/** Sends this to an app that sends back what comes, and waits for just that. */
+export const echoed = async (socket: net.Socket, text: string): Promise<void> => {
+  socket.resume().write(text);
+  const [data] = (await once(socket, 'data')) as [Buffer];
+  assert.equal(data.toString(), text);
+};

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Outage } from '../../src/watch/status.ts';
 import { createLocal } from '../../src/index.ts';
-import { ask, Events } from '../support/api.ts';
+import { Events, logIn } from '../support/api.ts';
 import { depot as command } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
@@ -30,10 +30,7 @@ test('the password of the page is made once, kept as a digest, and changed by th
     const { stdout } = await command(['web', 'passwd', '--home', home.path]);
     assert.match(stdout, /^[\w-]{22}\n$/);
     const { port } = new URL(local.web?.url ?? '');
-    const body = JSON.stringify({ password: stdout.trim() });
-    const headers = { 'content-length': String(body.length) };
-    const where = { host: LOOPBACK, port: Number(port) };
-    assert.equal((await ask(where, '/api/v1/session', { method: 'POST', body, headers })).status, 204);
+    assert.equal((await logIn({ host: LOOPBACK, port: Number(port) }, stdout.trim())).status, 204);
     await local.stop();
   }
   const before = readFileSync(file, 'utf8');

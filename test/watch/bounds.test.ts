@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { Log } from '../../src/log.ts';
 import { Notices } from '../../src/watch/notices.ts';
 import { Subscribers } from '../../src/watch/subscribers.ts';
-import { ask, Events } from '../support/api.ts';
+import { ask, cookieOf, Events, logIn } from '../support/api.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 
 test('a dashboard that does not read is sent nothing beyond 1 MiB, however much happens', () => {
@@ -57,16 +57,13 @@ test('a body for the API has 64 KiB at most', async () => {
   using home = tempDir();
   await using depot = await Depot.server({ home: path.join(home.path, 'home') });
   assert.ok(depot.server.address.socksPort > 0);
-  const request = http.request({
-    socketPath: path.join(home.path, 'home', 'admin.sock'),
-    path: '/api/v1/users',
+  const socketPath = path.join(home.path, 'home', 'admin.sock');
+  const { status, text } = await ask({ socketPath }, '/api/v1/users', {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    body: { name: 'x'.repeat(100_000) },
   });
-  request.end(JSON.stringify({ name: 'x'.repeat(100_000) }));
-  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
-  assert.equal(response.statusCode, 400);
-  assert.match((await response.setEncoding('utf8').toArray()).join(''), /too long/);
+  assert.equal(status, 400);
+  assert.match(text, /too long/);
 });
 
 test('silent strangers at the web port: so many of one address, then the oldest go, and who has logged in stays', async () => {
@@ -74,10 +71,7 @@ test('silent strangers at the web port: so many of one address, then the oldest 
   const { web } = depot.server;
   const { port } = new URL(web?.url ?? '');
   const where = { host: LOOPBACK, port: Number(port) };
-  const body = { password: web?.password ?? '' };
-  const headers = { 'content-length': String(Buffer.byteLength(JSON.stringify(body))) };
-  const login = await ask(where, '/api/v1/session', { method: 'POST', body, headers });
-  const cookie = login.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  const cookie = cookieOf(await logIn(where, web?.password ?? ''));
   using events = await Events.open(where, { headers: { cookie } });
   await events.until('ready');
   const { reserved } = depot.server.status().descriptors;

@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { createLocal, createServer, DepotError, type DepotServer, type ServerOptions } from '../../src/index.ts';
 import { isOwnHost, isOwnPage } from '../../src/watch/origin.ts';
 import { Sessions } from '../../src/watch/sessions.ts';
-import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
+import { ask, type ApiAnswer, type ApiRequest, cookieOf, Events, logIn } from '../support/api.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { run } from '../support/programs.ts';
@@ -46,12 +46,7 @@ for (const [role, start] of Object.entries(PLACES)) {
     const get = (route: string, request: ApiRequest = {}): Promise<ApiAnswer> =>
       ask({ host: LOOPBACK, port }, route, request);
     const login = async (given = password, headers = {}): Promise<ApiAnswer> =>
-      get('/api/v1/session', {
-        method: 'POST',
-        body: { password: given },
-        headers: { 'content-length': String(Buffer.byteLength(JSON.stringify({ password: given }))), ...headers },
-      });
-    const cookieOf = ({ headers }: ApiAnswer): string => headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+      logIn({ host: LOOPBACK, port }, given, headers);
 
     it('shows a stranger the login page and nothing else', async () => {
       const page = await get('/');

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { App } from '../../support/apps.ts';
 import { LOOPBACK } from '../../support/depot.ts';
 import { openStream } from '../../support/socks-client.ts';
@@ -15,8 +16,6 @@ const CLIENTS = 1000;
 const FILES = 256;
 const NORMAL_MS = 1000;
 const LONGEST_MS = 60_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What strangers say before they fall silent, at the entry and at the control port. */
 const HALVES = [

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import type net from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { residentKib } from '../../../bench/processes.ts';
 import { App } from '../../support/apps.ts';
 import { openStream } from '../../support/socks-client.ts';
@@ -23,7 +24,6 @@ const ECHOES = 20;
 const ECHO_BYTES = 100 * 1000 * 1000;
 const STUCK_MS = 30_000;
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const BLOCK = Buffer.alloc(256 * 1024, 'depot');
 
 /** Sends so many bytes to whoever connects, as fast as they are taken. */

@@ -2,6 +2,7 @@
 // Several gateways suffer at the same time, each in its own lane, for most of a fault is waiting for its end.
 
 import { spawnSync } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { LOOPBACK } from '../../support/depot.ts';
 import { openStream } from '../../support/socks-client.ts';
 import { TcpRelay } from '../../support/tcp-relay.ts';
@@ -28,8 +29,6 @@ interface Scene {
   readonly relay: TcpRelay;
   readonly chance: Seeded;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 type Victim = 'server' | 'local';
 
