@@ -109,7 +109,7 @@ export class AdminClient implements Administration {
       const blocks = (text + String(piece)).split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/.exec(block) ?? [];
+        const [, event = '', data = ''] = /^event: (\w+)\ndata: (.*)$/s.exec(block) ?? [];
         if (event !== '') onEvent(event, JSON.parse(data));
       }
     }

@@ -1,7 +1,7 @@
 // The configuration of a role while it runs: read again when somebody asks or the file has changed. What is wrong changes
 // nothing. Knows which settings can follow, not what they are for.
 
-import { type FSWatcher, statSync, watch } from 'node:fs';
+import { type BigIntStats, type FSWatcher, statSync, watch } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
@@ -130,9 +130,18 @@ export class Reloading<S extends z.ZodObject> {
 
 const MISSING = '';
 
+/** Undefined where it cannot be looked at; who reads it is told why. */
+const statsOf = (file: string): BigIntStats | undefined => {
+  try {
+    return statSync(file, { bigint: true });
+  } catch {
+    return undefined;
+  }
+};
+
 /** Another one for each version of the file, wherever it is. */
 const stampOf = (files: readonly string[]): string =>
   files
-    .map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }))
+    .map(statsOf)
     .flatMap((stats, index) => (stats === undefined ? [] : `${index} ${stats.ino} ${stats.size} ${stats.mtimeNs}`))
     .join();

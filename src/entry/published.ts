@@ -52,6 +52,7 @@ export interface PublishedOptions {
 export class PublishedPorts {
   readonly #options: PublishedOptions;
   #open: readonly PublishedPort[] = [];
+  #closed = false;
 
   constructor(options: PublishedOptions) {
     this.#options = options;
@@ -85,16 +86,19 @@ export class PublishedPorts {
       } catch (error) {
         onUnforeseen(error);
       }
+      if (this.#closed) this.close();
     };
   }
 
-  /** Lets nobody in any more. */
+  /** Lets nobody in any more, and opens no port any more. */
   close(): void {
+    this.#closed = true;
     for (const port of this.#open) port.close();
   }
 
   /** All, or none. */
   async #openAll(ports: readonly Published[]): Promise<PublishedPort[]> {
+    if (this.#closed) return [];
     const opened: PublishedPort[] = [];
     try {
       for (const port of ports) opened.push(await PublishedPort.listen(port, this.#options));

@@ -48,6 +48,8 @@ export const handOver = async (
     await conversation.heard('ready', START_MS);
     await settle();
     await hand(0, links().length);
+    // Up to here nothing has changed.
+    conversation.requirePresence();
     await conversation.say({ type: 'links', ...leave() });
     await conversation.heard('arrived', ARRIVAL_MS);
     yieldPorts();

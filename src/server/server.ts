@@ -90,10 +90,11 @@ export class DepotServer implements AsyncDisposable {
     this.#log = log;
     this.#descriptors = new Descriptors(log);
     this.#incidents = new Incidents(log, (...who) => this.watcher.turnedAway(...who));
-    // First, for it is all that can fail here, and whatever is made before it would have to be ended.
+    // First, for they are all that can fail here, and whatever is made before them would have to be ended.
+    const notices = createNotices(config, log);
     this.#certificate = certificateOf(state, log);
     this.#presence = new Presence({
-      notices: createNotices(config, log),
+      notices,
       store,
       log,
       onUp: (local) => {

@@ -3,7 +3,7 @@
 
 import type { Server } from 'node:net';
 import { z } from 'zod';
-import { DepotError } from '../errors.ts';
+import { DepotError, messageOf } from '../errors.ts';
 import { within } from '../net/draining.ts';
 
 const Address = z.object({ host: z.string(), port: z.int() });
@@ -47,7 +47,8 @@ type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>;
 export interface Peer {
   send?(message: object, handle?: Server, options?: object, sent?: (error: Error | null) => void): boolean;
   on(event: 'message', listener: (message: unknown, handle: unknown) => void): unknown;
-  on(event: 'disconnect', listener: () => void): unknown;
+  on(event: 'disconnect' | 'exit', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** Who is at the other end, for the sentence that says that it is gone. */
@@ -58,6 +59,7 @@ export class Conversation {
   readonly #other: OtherEnd;
   readonly #said = new Map<Message['type'], PromiseWithResolvers<Message>>();
   readonly #gone = Promise.withResolvers<never>();
+  #goneBecause: DepotError | undefined;
 
   constructor(peer: Peer, other: OtherEnd, onMessage: (message: Message, handle: unknown) => void) {
     this.#peer = peer;
@@ -69,9 +71,13 @@ export class Conversation {
       if (!success) return;
       onMessage(data, handle);
       this.#of(data.type).resolve(data);
-      if (data.type === 'failed') this.#gone.reject(new DepotError('conflict', data.message));
+      if (data.type === 'failed') this.#lose(data.message);
     });
-    peer.on('disconnect', () => this.#gone.reject(new DepotError('conflict', `${other} ended`)));
+    const ended = (): void => this.#lose(`${other} ended`);
+    peer.on('disconnect', ended);
+    // Node says no word of the channel where a handle was on its way.
+    peer.on('exit', ended);
+    peer.on('error', (error) => this.#lose(`${other} cannot be spoken to: ${messageOf(error)}`));
   }
 
   /** Resolves when the other end is gone. */
@@ -90,12 +96,23 @@ export class Conversation {
     return (await Promise.race([said, Promise.reject(late)])) as MessageOf<T>;
   }
 
-  /** Resolves when it has left this process. What nobody hears any more is dropped. */
+  /** Throws where the other end is gone. */
+  requirePresence(): void {
+    if (this.#goneBecause !== undefined) throw this.#goneBecause;
+  }
+
+  /** Resolves when it has left this process, or the other end is gone. What nobody hears any more is dropped. */
   say(message: Message, handle?: Server): Promise<void> {
     return new Promise((resolve) => {
+      void this.over.then(() => resolve());
       if (this.#peer.send === undefined) resolve();
       else this.#peer.send(message, handle, {}, () => resolve());
     });
+  }
+
+  #lose(why: string): void {
+    this.#goneBecause ??= new DepotError('conflict', why);
+    this.#gone.reject(this.#goneBecause);
   }
 
   #of(type: Message['type']): PromiseWithResolvers<Message> {

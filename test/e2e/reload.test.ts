@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -183,6 +183,30 @@ describe('a reload', () => {
     await assert.rejects(connect(changing.listen), { code: 'ECONNREFUSED' });
     await echoed(staying, 'still here');
     staying.destroy();
+  });
+
+  test('opens no published port for a server that is about to stop', async () => {
+    using home = tempDir();
+    await using app = await App.echo();
+    await using depot = await Depot.pair({ home: home.path });
+    const last = await openStream(depot.target(LOOPBACK, app.port));
+    const stopped = depot.server.stop({ drain: true });
+    writeConfig(home.path, { publish: [{ listen: 0, to: `home.depot:${app.port}` }] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [] });
+    assert.deepEqual(depot.server.status().published, []);
+    last.destroy();
+    await stopped;
+  });
+
+  test('of a file that cannot be looked at changes nothing, and says so', async () => {
+    using home = tempDir();
+    writeConfig(home.path, {});
+    const { log, event } = logOfEvents();
+    await using _depot = await Depot.server({ home: home.path, log });
+    const failed = event('reload-failed');
+    symlinkSync('config.json', path.join(home.path, 'loop'));
+    renameSync(path.join(home.path, 'loop'), path.join(home.path, 'config.json'));
+    assert.match(await failed, /ELOOP/);
   });
 
   test('by command and by signal: what changed, what needs a restart, what is wrong', async () => {
