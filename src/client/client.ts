@@ -20,8 +20,8 @@ import { Incidents } from '../net/incidents.ts';
 import { generatePrivateKey } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
 import { ownCertificate } from '../net/own-certificate.ts';
-import { drain, within } from '../net/draining.ts';
-import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
+import { drain, LINGER_MS, within } from '../net/draining.ts';
+import { logStreamEnd } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
 import { ClientTls } from '../net/tls.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
@@ -30,8 +30,8 @@ import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import type { WebPage } from '../watch/admin-api.ts';
 import type { ClientStatus, RoleStatusOf } from '../watch/status.ts';
-import { type DialingEvents, type DialingOptions, kickStream } from '../uplink/role.ts';
-import { Watcher } from '../watch/watcher.ts';
+import { type DialingEvents, type DialingOptions, dialingWatcher, kickStream } from '../uplink/role.ts';
+import type { Watcher } from '../watch/watcher.ts';
 import { createServerConnector } from './connector.ts';
 import { PacRules } from './pac-rules.ts';
 
@@ -40,9 +40,6 @@ export type ClientEvents = DialingEvents;
 
 /** Every setting of the configuration, and what a program that embeds a client may want besides. */
 export type ClientOptions = Partial<ClientConfig> & DialingOptions;
-
-/** How long those may take, when the client stops, who are in the middle of a handshake. */
-const LINGER_MS = 2000;
 
 export class DepotClient implements AsyncDisposable {
   /** `connected`, `disconnected`, `streamStart`, `streamEnd`. */
@@ -110,17 +107,11 @@ export class DepotClient implements AsyncDisposable {
         this.watcher.streamEnded(stream);
         this.events.emit('streamEnd', stream);
       },
+      onUnforeseen: this.#incidents.unforeseen,
     });
-    this.watcher = new Watcher({
-      streams: this.#streams,
-      role: () => this.#role(),
-      locals: () => [],
-      clients: () => [],
-      userOf: (name) => name ?? '',
-      history: undefined,
-      onLasting: (stream) => logStreamStart(this.#log, stream),
-      log: this.#log,
-    });
+    // Before the rest, which nothing would end where this fails.
+    const acceptor = ownTls(home);
+    this.watcher = dialingWatcher(this.#streams, () => this.#role(), this.#log);
     this.#door = new Door({
       share: this.#share,
       descriptors: this.#descriptors,
@@ -134,7 +125,7 @@ export class DepotClient implements AsyncDisposable {
       httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
-      tls: { acceptor: ownTls(home), pool: budget.pool },
+      tls: { acceptor, pool: budget.pool },
       pacRules: () => this.#pacRules.all,
       onTurnedAway: this.#incidents.at('client'),
     });
@@ -197,7 +188,14 @@ export class DepotClient implements AsyncDisposable {
 
   async #listen(home: Home): Promise<void> {
     const { host, port } = this.#config;
-    this.#observed = await Observed.start(home, this.#config, this, this.#log);
+    this.#observed = await Observed.start({
+      home,
+      config: this.#config,
+      observable: this,
+      incidents: this.#incidents,
+      descriptors: this.#descriptors,
+      log: this.#log,
+    });
     this.#listener = await Listener.listen({ host, port, purpose: 'client', flag: '--port' }, (socket) =>
       this.#incidents.watch(this.#door.serve(socket)),
     );

@@ -35,6 +35,7 @@ export const createBinder =
     const tooLate = (): DepotError =>
       new DepotError('dial-timeout', `${formatAddress(destination)} did not connect in ${bindMs / 1000} s`);
     const limit = deadline(bindMs, tooLate, signal);
+    const { version } = rules;
     try {
       const isAnybody = host in ANYBODY;
       const addresses = isAnybody ? [host] : await orAborted(resolve(host), limit.signal);
@@ -60,6 +61,13 @@ export const createBinder =
       );
       const { remoteAddress = '', remotePort = 0 } = socket;
       const bound = { host: canonicalHost(remoteAddress), port: remotePort };
+      // They may have been replaced while we waited.
+      const { allowed: isAllowed, reason } =
+        rules.version === version ? { allowed: true, reason: '' } : mayStayBound(rules, host, bound.host);
+      if (!isAllowed) {
+        socket.resetAndDestroy();
+        throw new DepotError('not-allowed', reason);
+      }
       return { kind: 'stream', bound, app: bound, stream: SocketEndpoint.accept(socket, share) };
     } finally {
       limit.clear();

@@ -14,15 +14,16 @@ import { Descriptors } from '../net/descriptors.ts';
 import { resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { drain } from '../net/draining.ts';
-import { logStreamEnd, logStreamStart } from '../net/stream-log.ts';
+import { Incidents } from '../net/incidents.ts';
+import { logStreamEnd } from '../net/stream-log.ts';
 import { type StreamEnd, Streams } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Observed } from '../uplink/observed.ts';
 import { Uplink } from '../uplink/uplink.ts';
 import { VERSION } from '../version.ts';
 import type { LinkStatus, RoleStatusOf } from '../watch/status.ts';
-import { type DialingEvents, type DialingOptions, kickStream } from '../uplink/role.ts';
-import { Watcher } from '../watch/watcher.ts';
+import { type DialingEvents, type DialingOptions, dialingWatcher, kickStream } from '../uplink/role.ts';
+import type { Watcher } from '../watch/watcher.ts';
 import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
 import type { ConnectApp } from './own-apps.ts';
@@ -46,6 +47,7 @@ export class DepotLocal implements AsyncDisposable {
   readonly #reloading: Reloading<typeof LocalConfig>;
   readonly #log: Log;
   readonly #descriptors: Descriptors;
+  readonly #incidents: Incidents;
   readonly #rules: Rules;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
@@ -62,6 +64,7 @@ export class DepotLocal implements AsyncDisposable {
     const share = new FairShare();
     this.#log = logOf(log, config.logLevel);
     this.#descriptors = new Descriptors(this.#log);
+    this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
       createConnector({
@@ -86,6 +89,7 @@ export class DepotLocal implements AsyncDisposable {
         },
         onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
         onEnd: (stream) => this.#streamEnd(stream),
+        onUnforeseen: this.#incidents.unforeseen,
       },
     );
     this.#uplink = new Uplink({
@@ -107,16 +111,7 @@ export class DepotLocal implements AsyncDisposable {
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
     // These last, for they watch from now on, and whatever is wrong with a link has been said by then.
-    this.watcher = new Watcher({
-      streams: this.#streams,
-      role: () => this.#role(),
-      locals: () => [],
-      clients: () => [],
-      userOf: (name) => name ?? '',
-      history: undefined,
-      onLasting: (stream) => logStreamStart(this.#log, stream),
-      log: this.#log,
-    });
+    this.watcher = dialingWatcher(this.#streams, () => this.#role(), this.#log);
     this.#reloading = new Reloading({
       schema: LocalConfig,
       sources,
@@ -158,7 +153,14 @@ export class DepotLocal implements AsyncDisposable {
       ...(connectApp && { connectApp }),
     });
     try {
-      local.#observed = await Observed.start(home, local.#reloading.config, local, local.#log);
+      local.#observed = await Observed.start({
+        home,
+        config,
+        observable: local,
+        incidents: local.#incidents,
+        descriptors: local.#descriptors,
+        log: local.#log,
+      });
       local.#uplink.begin();
       return local;
     } catch (error) {
@@ -220,6 +222,7 @@ export class DepotLocal implements AsyncDisposable {
     this.#streams.endAll(error);
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
+    this.#incidents[Symbol.dispose]();
     this.#reloading.close();
     this.#observed?.close();
     await this.#uplink.stop(error);

@@ -3,8 +3,9 @@
 import type { Duplex } from 'node:stream';
 import { asDepotError } from '../errors.ts';
 import type { Connector } from '../net/connector.ts';
+import { orAborted } from '../net/dial.ts';
 import { DuplexEndpoint } from '../net/duplex-endpoint.ts';
-import type { Address } from '../socks/address.ts';
+import { type Address, UNSPECIFIED } from '../socks/address.ts';
 
 /** What a client wants to connect to, and who it is. */
 export interface AppRequest {
@@ -29,12 +30,17 @@ export const orOwnApp =
     const { destination, user, from } = request;
     const stream = await ask(connectApp, { destination, user, from }, signal);
     if (stream === undefined) return await dialer(request, signal, progress);
-    return { kind: 'stream', bound: { host: '0.0.0.0', port: 0 }, stream: new DuplexEndpoint(stream) };
+    return { kind: 'stream', bound: UNSPECIFIED, stream: new DuplexEndpoint(stream) };
   };
 
 const ask = async (connectApp: ConnectApp, request: AppRequest, signal: AbortSignal): Promise<Duplex | undefined> => {
   try {
-    return await connectApp(request, signal);
+    const made = Promise.resolve(connectApp(request, signal));
+    return await orAborted(made, signal).catch((error: unknown) => {
+      // Whoever wanted it has gone, and may not have waited.
+      void made.then((late) => late?.destroy()).catch(() => undefined);
+      throw error;
+    });
   } catch (error) {
     throw asDepotError(error, 'dial-failed');
   }

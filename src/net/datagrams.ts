@@ -18,7 +18,7 @@ export interface DatagramSink {
 }
 
 /** What an empty datagram that waits takes: without it, so many of them could wait as somebody cares to send. */
-const OVERHEAD_BYTES = 64;
+export const OVERHEAD_BYTES = 64;
 
 /** What a datagram that waits counts as. */
 export const waitingBytes = (data: Uint8Array): number => data.length + OVERHEAD_BYTES;

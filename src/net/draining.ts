@@ -4,6 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../log.ts';
 import type { Streams } from './streams.ts';
 
+/** How long those may take who are in the middle of a handshake, in milliseconds. */
+export const LINGER_MS = 2000;
+
 /**
  * Waits until no stream runs any more, but no longer than `drainMs`. Before that it waits for `arriving`: those whose
  * streams are about to begin.

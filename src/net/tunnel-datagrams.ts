@@ -71,8 +71,8 @@ export class TunnelDatagrams implements DatagramEndpoint {
   readonly #flush = (): void => {
     const bytes = this.#batchBytes;
     if (bytes === 0) return;
-    const [only, ...others] = this.#batch;
-    const frames = only !== undefined && others.length === 0 ? only : Buffer.concat(this.#batch, bytes);
+    const [first] = this.#batch;
+    const frames = first?.length === bytes ? first : Buffer.concat(this.#batch, bytes);
     this.#batch = [];
     this.#batchBytes = 0;
     this.#connection.send(frames, () => {

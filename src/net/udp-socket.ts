@@ -3,7 +3,7 @@
 
 import dgram from 'node:dgram';
 import { DepotError, errnoOf } from '../errors.ts';
-import { waitingBytes } from './datagrams.ts';
+import { OVERHEAD_BYTES } from './datagrams.ts';
 import type { Descriptors } from './descriptors.ts';
 import { type Address, canonicalHost, isIPv4 } from '../socks/address.ts';
 
@@ -19,7 +19,6 @@ export interface UdpOptions {
 }
 
 const ANY_IPV6 = '::';
-const EMPTY = new Uint8Array();
 
 /** Ports to choose from, both ends included. */
 export type PortRange = readonly [first: number, last: number];
@@ -96,7 +95,7 @@ export class UdpSocket {
   /** False where too much waits already, or there is no such port. `data` has to stay as it is. `failed` is called where the system refuses. */
   send(data: Uint8Array, { host, port }: Address, failed: () => void): boolean {
     if (port === 0) return false;
-    const waiting = this.#socket.getSendQueueSize() + this.#socket.getSendQueueCount() * waitingBytes(EMPTY);
+    const waiting = this.#socket.getSendQueueSize() + this.#socket.getSendQueueCount() * OVERHEAD_BYTES;
     if (waiting + data.length > this.#queueBytes) return false;
     this.#socket.send(data, port, this.#isDual && isIPv4(host) ? `::ffff:${host}` : host, (error) => {
       if (error) failed();

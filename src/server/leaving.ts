@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Door } from '../entry/door.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { drain, within } from '../net/draining.ts';
+import { drain, LINGER_MS, within } from '../net/draining.ts';
 import type { Streams } from '../net/streams.ts';
 import type { Upgraded } from '../watch/answers.ts';
 import type { Doors } from '../watch/doors.ts';
@@ -17,9 +17,6 @@ import type { Ports } from './ports.ts';
 import type { Predecessor } from './predecessor.ts';
 import type { Registry } from './registry.ts';
 import type { Change } from './succession.ts';
-
-/** How long those may take who are in the middle of a handshake. */
-const LINGER_MS = 2000;
 
 /** What a server that runs as a program of its own has besides: who was there before, and who comes after. */
 export interface Lineage {

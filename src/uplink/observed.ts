@@ -1,6 +1,5 @@
 // How a local or a client lets itself be seen: the admin socket, and a web page where the settings want one.
 
-import { roomAmong, WaitingRoom } from '../net/waiting-room.ts';
 import { hostname } from 'node:os';
 import type { Home } from '../config/home.ts';
 import type { UplinkConfig } from '../config/schema.ts';
@@ -8,7 +7,9 @@ import { CertificateFiles } from '../credentials/certificate-files.ts';
 import { Penalties } from '../credentials/penalties.ts';
 import type { Facts } from '../credentials/web-access.ts';
 import type { Log } from '../log.ts';
-import { Incidents } from '../net/incidents.ts';
+import type { Descriptors } from '../net/descriptors.ts';
+import type { Incidents } from '../net/incidents.ts';
+import { roomAmong, WaitingRoom } from '../net/waiting-room.ts';
 import type { Observable, WebAdministration, WebPage } from '../watch/admin-api.ts';
 import { Doors } from '../watch/doors.ts';
 import { webAdministrationOf, webFactsOf } from './web-facts.ts';
@@ -16,22 +17,30 @@ import { webAdministrationOf, webFactsOf } from './web-facts.ts';
 /** Of the page: more than one household looks at once. */
 const CONNECTIONS_MAX = 100;
 
+/** What is seen, and of whom. */
+export interface ObservedOptions {
+  readonly home: Home;
+  readonly config: UplinkConfig;
+  readonly observable: Observable;
+  readonly incidents: Incidents;
+  readonly descriptors: Descriptors;
+  readonly log: Log;
+}
+
 export class Observed {
-  readonly #log: Log;
-  readonly #incidents: Incidents;
+  readonly #options: ObservedOptions;
   readonly #doors = new Doors();
   #certificate: CertificateFiles | undefined;
 
-  private constructor(log: Log, { watcher }: Observable) {
-    this.#log = log;
-    this.#incidents = new Incidents(log, (port, from, error) => watcher.turnedAway(port, from, error));
+  private constructor(options: ObservedOptions) {
+    this.#options = options;
   }
 
   /** Rejects with `conflict`, `invalid-config`, `address-in-use` or `unusable-home`, and leaves nothing open. */
-  static async start(home: Home, config: UplinkConfig, observable: Observable, log: Log): Promise<Observed> {
-    const observed = new Observed(log, observable);
+  static async start(options: ObservedOptions): Promise<Observed> {
+    const observed = new Observed(options);
     try {
-      await observed.#start(home, config, observable);
+      await observed.#start();
       return observed;
     } catch (error) {
       observed.close();
@@ -39,21 +48,23 @@ export class Observed {
     }
   }
 
-  async #start(home: Home, config: UplinkConfig, observable: Observable): Promise<void> {
+  async #start(): Promise<void> {
+    const { home, config, observable } = this.#options;
     const facts = webFactsOf(home);
     const web = webAdministrationOf(facts, () => this.#doors.endSessions());
     await this.#doors.openSocket(home.socketFile, { observable, web });
     const { webPort } = config;
-    if (webPort !== undefined) await this.#serve({ ...config, webPort }, observable, facts, web);
+    if (webPort !== undefined) await this.#serve({ ...config, webPort }, facts, web);
   }
 
   async #serve(
     settings: UplinkConfig & { readonly webPort: number },
-    observable: Observable,
     facts: Facts,
     web: WebAdministration,
   ): Promise<void> {
-    this.#certificate = CertificateFiles.of(settings, this.#log);
+    const { observable, incidents, descriptors, log } = this.#options;
+    const connectionsMax = descriptors.ofReserve(CONNECTIONS_MAX);
+    this.#certificate = CertificateFiles.of(settings, log);
     await this.#doors.openWeb({
       observable,
       web,
@@ -63,9 +74,9 @@ export class Observed {
       penalties: new Penalties(),
       advertised: hostname(),
       pac: undefined,
-      connectionsMax: CONNECTIONS_MAX,
-      strangers: new WaitingRoom(roomAmong(CONNECTIONS_MAX)),
-      onTurnedAway: this.#incidents.at('web'),
+      connectionsMax,
+      strangers: new WaitingRoom(roomAmong(connectionsMax)),
+      onTurnedAway: incidents.at('web'),
     });
   }
 
@@ -77,6 +88,5 @@ export class Observed {
   close(): void {
     this.#doors.close();
     this.#certificate?.close();
-    this.#incidents[Symbol.dispose]();
   }
 }

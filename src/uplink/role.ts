@@ -1,9 +1,12 @@
 // What the two roles that dial the server, local and client, have in common towards the program that runs them.
 
 import { DepotError } from '../errors.ts';
-import type { LogOption } from '../log.ts';
+import type { Log, LogOption } from '../log.ts';
 import type { Resolve } from '../net/dial.ts';
+import { logStreamStart } from '../net/stream-log.ts';
 import type { StreamEnd, Streams, StreamSnapshot } from '../net/streams.ts';
+import type { RoleStatus } from '../watch/status.ts';
+import { Watcher } from '../watch/watcher.ts';
 
 /** What such a role tells while it runs. */
 export interface DialingEvents {
@@ -30,6 +33,19 @@ export interface DialingOptions {
   /** Default: silence. A function is called once, with the configured level. */
   readonly log?: LogOption;
 }
+
+/** Watches over the streams of such a role: it has no locals and clients, and keeps no history. */
+export const dialingWatcher = (streams: Streams, role: () => RoleStatus, log: Log): Watcher =>
+  new Watcher({
+    streams,
+    role,
+    locals: () => [],
+    clients: () => [],
+    userOf: (name) => name ?? '',
+    history: undefined,
+    onLasting: (stream) => logStreamStart(log, stream),
+    log,
+  });
 
 /** Ends a stream by its number, as an operator gives it. Throws `not-found`. */
 export const kickStream = (streams: Streams, id: string): void => {

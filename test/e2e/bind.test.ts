@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import net from 'node:net';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { Depot, LOOPBACK } from '../support/depot.ts';
+import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { handshake, type SocksReply, type Wire } from '../support/socks-client.ts';
 
 const BIND = 2;
@@ -85,6 +87,22 @@ describe('an app that connects back', () => {
       if (refused) return;
     }
   });
+});
+
+test('rules that are tightened while an app is awaited count for it', async () => {
+  using home = tempDir();
+  const configFile = path.join(home.path, 'config.json');
+  const allow = (rules: string[]): void => writeFileSync(configFile, JSON.stringify({ allow: rules }), { mode: 0o600 });
+  allow(['bind:127.0.0.1']);
+  await using strict = await Depot.pair({}, { home: home.path });
+  const [wire, first] = await bind(LOOPBACK, strict);
+  using _ = wire;
+  assert.equal(first.reply, 0);
+  allow([]);
+  await strict.local.reload();
+  const app = connectBack(first);
+  await closed(app);
+  assert.equal((await wire.readReply()).reply, 2);
 });
 
 /** Below those that Linux gives to whoever does not ask for one, so that no other test's connection has it. */
