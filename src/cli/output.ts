@@ -23,6 +23,10 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
     .join('\n');
 };
 
+/** Of a local or a client. */
+export const stateOf = ({ connected, draining }: { connected: boolean; draining: boolean }): string =>
+  draining ? 'draining' : connected ? 'connected' : 'away';
+
 /** `127.0.0.1:5353/udp to nas.depot:53`. */
 export const formatPublished = ({ protocol, listen, to }: ServerStatus['published'][number]): string =>
   `${listen}${protocol === 'udp' ? '/udp' : ''} to ${to}`;

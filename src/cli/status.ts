@@ -12,7 +12,7 @@ import type {
   UplinkStatus,
 } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
-import { describeOutage, duration, print, printJson, size, table } from './output.ts';
+import { describeOutage, duration, print, printJson, size, stateOf, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const milliseconds = (value: number | null): string =>
@@ -22,8 +22,6 @@ const tunnels = ({ idle, busy }: { idle: number; busy: number }): string => `${b
 
 /** What a role says of itself behind its age. */
 const ending = (draining: boolean): string => (draining ? ', DRAINING: takes nothing new, streams may end' : '');
-const stateOf = ({ connected, draining }: { connected: boolean; draining: boolean }): string =>
-  draining ? 'draining' : connected ? 'connected' : 'away';
 
 const streamTable = (streams: readonly StreamStatus[], now: number): string =>
   streams.length === 0

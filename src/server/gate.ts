@@ -107,14 +107,8 @@ export class Gate {
     const before = this.#policy;
     this.#policy = policy;
     this.#rates.localsChanged();
-    const users = new Set(
-      this.#options
-        .streams()
-        .snapshots()
-        .map(({ user }) => user && splitUser(user).user),
-    );
-    for (const user of users)
-      this.#endForbidden(user, (asked, { local, addressRules }) => {
+    for (const [user, streams] of Map.groupBy(this.#options.streams().snapshots(), userOf))
+      this.#endForbidden(user, streams, (asked, { local, addressRules }) => {
         const earlier = this.#decide(asked, () => 0, before).candidates.find((one) => one.local === local);
         return !isDeepStrictEqual(earlier?.addressRules, addressRules);
       });
@@ -123,7 +117,7 @@ export class Gate {
   /** Ends the streams that the user may not have any more. */
   userChanged(name: string, rulesChanged: boolean): void {
     this.#rates.userChanged(name);
-    this.#endForbidden(name, () => rulesChanged);
+    this.#endForbidden(name, this.#streamsOf(name), () => rulesChanged);
   }
 
   userRemoved(name: string): void {
@@ -168,13 +162,17 @@ export class Gate {
 
   #streamsOf(name: string | undefined): StreamSnapshot[] {
     const all = this.#options.streams().snapshots();
-    return all.filter(({ user }) => (user && splitUser(user).user) === name);
+    return all.filter((stream) => userOf(stream) === name);
   }
 
   /** Oldest first, so that of too many streams the newest end. */
-  #endForbidden(name: string | undefined, hasNewAddressRules: HasNewAddressRules): void {
+  #endForbidden(
+    name: string | undefined,
+    streams: readonly StreamSnapshot[],
+    hasNewAddressRules: HasNewAddressRules,
+  ): void {
     let kept = 0;
-    for (const stream of this.#streamsOf(name)) {
+    for (const stream of streams) {
       const asked = { ...stream, destination: stream.target };
       const decision = this.#decide(asked, () => kept);
       const error =
@@ -197,10 +195,13 @@ export class Gate {
     for (const name of users) {
       const limits = this.#options.store.user(name)?.limits;
       if (limits !== undefined && (limits.monthlyBytes !== null || limits.validUntil !== null))
-        this.#endForbidden(name, () => false);
+        this.#endForbidden(name, this.#streamsOf(name), () => false);
     }
   }
 }
+
+/** Without the route that a client may put behind its name. */
+const userOf = ({ user }: StreamSnapshot): string | undefined => user && splitUser(user).user;
 
 /** Whether what a name leads to has to be looked at anew, for a stream that runs at this local. */
 type HasNewAddressRules = (asked: Asked, candidate: Candidate) => boolean;

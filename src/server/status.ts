@@ -51,6 +51,6 @@ export const roleOf = (
   advertised: advertisedHost(config),
   ports: { socks: socksPort, control: controlPort, tunnel: tunnelPort, web },
   fingerprint: identity.fingerprint,
-  users: store.users().length,
+  users: store.userCount,
   published,
 });

@@ -172,6 +172,7 @@ export class TunnelPool {
   }
 
   #shrink(): void {
+    if (this.#tunnels.size <= this.#options.min) return;
     for (const { connection } of spareAmong(this.#tunnels.all, this.#options.min, performance.now()))
       connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
   }

@@ -160,6 +160,10 @@ export class Store implements Disposable {
 
   // Users.
 
+  get userCount(): number {
+    return Number(this.#sql('SELECT count(*) AS users FROM users').get()?.['users']);
+  }
+
   users(): StoredUser[] {
     return this.#sql('SELECT * FROM users ORDER BY name')
       .all()

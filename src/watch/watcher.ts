@@ -247,11 +247,15 @@ export class Watcher implements Disposable {
 
   /** What finds no room in this tick comes with the next one. */
   #tellLasting(): void {
+    if (this.#lastLasting < this.#lastIdBefore) this.#tellPage();
+    this.#lastIdBefore = this.#lastId;
+  }
+
+  #tellPage(): void {
     const page = this.#options.streams.page(this.#lastLasting, PAGE);
     const lasting = page.filter(({ id }) => id <= this.#lastIdBefore);
     for (const stream of lasting) this.#options.onLasting(stream);
     this.#lastLasting = lasting.length < PAGE ? this.#lastIdBefore : (lasting.at(-1)?.id ?? 0);
-    this.#lastIdBefore = this.#lastId;
   }
 
   #collect(nowMs: number): { readonly up: number; readonly down: number } {

@@ -129,7 +129,6 @@ export class WebServer {
   }
 }
 
-/** Whoever is connected keeps the certificate that it was shown. */
 /** Lets every connection wait as a stranger's until it is told, by where it comes from, that it is none. */
 const keepDoor = (server: http.Server, strangers: WaitingRoom): ((address: string, port: number) => void) => {
   const waiting = new Map<string, Waiting>();
@@ -150,6 +149,7 @@ const keepDoor = (server: http.Server, strangers: WaitingRoom): ((address: strin
   };
 };
 
+/** Whoever is connected keeps the certificate that it was shown. */
 const secureServer = (files: CertificateFiles): http.Server => {
   const contextOf = ({ certificate, privateKey }: CertificateFiles['pair']): https.ServerOptions => ({
     cert: certificate,

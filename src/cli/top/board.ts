@@ -4,7 +4,7 @@
 import { formatAddress } from '../../socks/address.ts';
 import type { Change } from '../../watch/feed.ts';
 import type { LocalStatus, RoleStatus, StreamStatus } from '../../watch/status.ts';
-import { describeOutage, duration, size, table } from '../output.ts';
+import { describeOutage, duration, size, stateOf, table } from '../output.ts';
 
 export interface Row extends StreamStatus {
   /** Bytes per second, both directions together. */
@@ -104,6 +104,13 @@ export const rowsOf = ({ streams }: Board, { sort, filter }: View): Row[] =>
     )
     .sort((a, b) => COMPARE[sort](a, b) || a.id - b.id);
 
+/** Where the marked stream stands: the first one where none is, or it has gone. */
+const indexIn = (rows: readonly Row[], { selected }: View): number =>
+  Math.max(
+    0,
+    rows.findIndex(({ id }) => id === selected),
+  );
+
 export interface Key {
   /** As node:readline names it. */
   readonly name: string | undefined;
@@ -142,10 +149,7 @@ const typed = (view: View, { name, text, ctrl }: Key): View => {
 
 const listed = (board: Board, view: View, { name, text }: Key): Pressed => {
   const rows = rowsOf(board, view);
-  const index = Math.max(
-    0,
-    rows.findIndex(({ id }) => id === view.selected),
-  );
+  const index = indexIn(rows, view);
   const select = (to: number): Pressed => ({
     view: { ...view, selected: rows[Math.min(rows.length - 1, Math.max(0, to))]?.id },
   });
@@ -177,13 +181,13 @@ const localLines = ({ locals }: Board, nowMs: number): string[] =>
     ? []
     : table(
         ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'STREAMS'],
-        [...locals.values()].map(({ name, connected, draining, since, lastSeenAt, from, rttMs, streams }) => [
-          name,
-          draining ? 'draining' : connected ? 'connected' : 'away',
-          duration(nowMs - (connected ? (since ?? nowMs) : lastSeenAt)),
-          from ?? '-',
-          rttMs === null ? '-' : `${rttMs.toFixed(1)} ms`,
-          String(streams),
+        [...locals.values()].map((local) => [
+          local.name,
+          stateOf(local),
+          duration(nowMs - (local.connected ? (local.since ?? nowMs) : local.lastSeenAt)),
+          local.from ?? '-',
+          local.rttMs === null ? '-' : `${local.rttMs.toFixed(1)} ms`,
+          String(local.streams),
         ]),
       ).split('\n');
 
@@ -213,10 +217,7 @@ export const render = (
   const locals = localLines(board, nowMs).slice(0, Math.max(2, Math.floor(height / 3)));
   const above = [...heading(board, nowMs), ...(locals.length === 0 ? [] : ['', ...locals]), ''];
   const rows = rowsOf(board, view);
-  const index = Math.max(
-    0,
-    rows.findIndex(({ id }) => id === view.selected),
-  );
+  const index = indexIn(rows, view);
   const room = Math.max(1, height - above.length - 2);
   const first = Math.max(0, Math.min(index - Math.floor(room / 2), rows.length - room));
   const shown = rows.slice(first, first + room);
