@@ -13,6 +13,7 @@ const LONGEST_FILE = 400;
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   'log.ts': [],
+  'directory-watch.ts': [],
   'version.ts': [],
   'socks': ['errors.ts'],
   'link': ['errors.ts', 'socks'],
@@ -20,8 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'net': ['errors.ts', 'socks', 'link', 'log.ts'],
   'entry': ['errors.ts', 'socks', 'link', 'log.ts', 'net', 'rules'],
   'store': ['errors.ts', 'rules'],
-  'config': ['errors.ts', 'log.ts', 'socks', 'link', 'rules'],
-  'credentials': ['errors.ts', 'log.ts', 'socks', 'net'],
+  'config': ['errors.ts', 'log.ts', 'directory-watch.ts', 'socks', 'link', 'rules'],
+  'credentials': ['errors.ts', 'log.ts', 'directory-watch.ts', 'socks', 'net'],
   'watch': ['errors.ts', 'log.ts', 'socks', 'net', 'store', 'rules', 'credentials'],
   'server': [
     'errors.ts',

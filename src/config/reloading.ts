@@ -1,10 +1,11 @@
 // The configuration of a role while it runs: read again when somebody asks or the file has changed. What is wrong changes
 // nothing. Knows which settings can follow, not what they are for.
 
-import { type BigIntStats, type FSWatcher, statSync, watch } from 'node:fs';
+import { type BigIntStats, type FSWatcher, statSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
+import { watchDirectory } from '../directory-watch.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ConfigSources, loadConfig } from './load.ts';
@@ -101,23 +102,20 @@ export class Reloading<S extends z.ZodObject> {
     return { applied, restart: changed.filter((key) => !live.includes(key)) };
   }
 
-  /** A machine that cannot watch (it may have no watches left) can still be asked. */
   #watch(directory: string): FSWatcher | undefined {
-    const failed = (error: unknown): void =>
-      this.#options.log.warn(
-        { event: 'not-watching' },
-        `changes of the configuration are not noticed (${messageOf(error)}); use \`depot reload\``,
-      );
-    try {
-      // Whatever changes there: the file may be a link to what is replaced.
-      const watcher = watch(directory, () => {
+    const { log } = this.#options;
+    // Whatever changes there: the file may be a link to what is replaced.
+    return watchDirectory(
+      directory,
+      () => {
         this.#timer ??= setTimeout(() => this.#look(), SETTLE_MS);
-      });
-      return watcher.on('error', failed);
-    } catch (error) {
-      failed(error);
-      return undefined;
-    }
+      },
+      (error) =>
+        log.warn(
+          { event: 'not-watching' },
+          `changes of the configuration are not noticed (${messageOf(error)}); use \`depot reload\``,
+        ),
+    );
   }
 
   #look(): void {

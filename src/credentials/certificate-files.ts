@@ -1,7 +1,8 @@
 // A certificate and its key in two files: read at the start, and again when they change, for whoever shows it.
 
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { watchDirectory } from '../directory-watch.ts';
 import { DepotError, errnoOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type KeyPair, requirePair } from '../net/tls.ts';
@@ -18,7 +19,7 @@ export class CertificateFiles {
   readonly #certificate: string;
   readonly #key: string;
   readonly #log: Log;
-  readonly #watchers: readonly FSWatcher[];
+  readonly #watchers: readonly (FSWatcher | undefined)[];
   readonly #shown: ((pair: KeyPair) => void)[] = [];
   #pair: KeyPair;
   #timer: NodeJS.Timeout | undefined;
@@ -28,9 +29,10 @@ export class CertificateFiles {
     this.#key = path.resolve(key);
     this.#log = log;
     this.#pair = this.#read();
-    // A file that is replaced by renaming is another file: so the directory is watched, not the file.
+    const failed = (error: unknown): void =>
+      log.warn({ event: 'not-watching' }, `changes of ${this.#certificate} are not noticed: ${messageOf(error)}`);
     const directories = new Set([this.#certificate, this.#key].map((file) => path.dirname(file)));
-    this.#watchers = [...directories].map((directory) => watch(directory, () => this.#reloadSoon()));
+    this.#watchers = [...directories].map((directory) => watchDirectory(directory, () => this.#reloadSoon(), failed));
   }
 
   /** Undefined where no files are named. Throws `invalid-config` where they make no pair. */
@@ -53,7 +55,7 @@ export class CertificateFiles {
   /** Stops watching. */
   close(): void {
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers) watcher.close();
+    for (const watcher of this.#watchers) watcher?.close();
   }
 
   #reloadSoon(): void {

@@ -129,3 +129,17 @@ test('troubleshooting has a line for every error code, with its REP and its HTTP
     }).toSorted(),
   );
 });
+
+test('the page about the log names every event that is written', () => {
+  const { text } = pages.find(({ name }) => name.endsWith('logging.md')) ?? { text: '' };
+  const source = path.join(ROOT, 'src');
+  const events = readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(path.join(source, file), 'utf8').matchAll(/\{\s*event: '([a-z-]+)'/g)])
+    .map(([, event = '']) => event);
+  assert.ok(events.includes('turned-away'));
+  assert.deepEqual(
+    [...new Set(events)].filter((event) => !text.includes(`\`${event}\``)),
+    [],
+  );
+});
