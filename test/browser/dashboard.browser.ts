@@ -1,6 +1,7 @@
 // The dashboard in a real browser, beside real streams.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { DepotLocal } from '../../src/index.ts';
@@ -133,6 +134,29 @@ describe('the dashboard', { concurrency: false }, () => {
     await card.waitFor({ state: 'detached' });
     await depot.addLocal('attic');
     await card.getByText('up', { exact: true }).waitFor();
+  });
+
+  it('disconnects a local, which connects again by itself', async () => {
+    await show('Locals');
+    const { since } = depot.server.status().locals.find(({ name }) => name === 'home') ?? {};
+    const card = page.getByRole('listitem', { name: 'home' });
+    const down = once(depot.server.events, 'localDown');
+    await card.getByRole('button', { name: 'Disconnect home' }).click();
+    const up = once(depot.server.events, 'localUp');
+    await page.getByRole('dialog').getByRole('button', { name: 'Disconnect' }).click();
+    await Promise.all([down, up]);
+    await card.getByText('up', { exact: true }).waitFor();
+    assert.ok((depot.server.status().locals.find(({ name }) => name === 'home')?.since ?? 0) > (since ?? Infinity));
+  });
+
+  it('shows which server it is, where it listens, and sets clients up with just that', async () => {
+    const { version, fingerprint, ports, advertised } = depot.server.status();
+    await show('Overview');
+    const server = page.getByRole('region', { name: 'Server', exact: true });
+    for (const text of [version, fingerprint]) await server.getByText(text, { exact: true }).waitFor();
+    await server.getByText(`clients ${ports.socks}, locals ${ports.control}, dashboard ${ports.web}`).waitFor();
+    await show('Set-up');
+    await page.getByText(`socks5h://USER:PASSWORD@${advertised}:${ports.socks}`).first().waitFor();
   });
 
   it('invites a local, by keyboard, and the link is good', async () => {

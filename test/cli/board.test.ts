@@ -70,6 +70,30 @@ describe('the board of depot top', () => {
     assert.equal(still.streams.get(1)?.rate, 0);
   });
 
+  it('tells when and why a local had no link', () => {
+    const dialing = {
+      role: 'local',
+      version: '1.2.3',
+      startedAt: 0,
+      connected: true,
+      draining: false,
+      server: 'vps:8964',
+      name: 'nas',
+      rttMs: 3,
+      reconnects: 1,
+      outages: [
+        { from: NOW_MS - 50_000, until: NOW_MS - 40_000, code: 'connection-lost', reason: 'gone\u0007', attempts: 2 },
+      ],
+      rules: ['loopback (the default)'],
+    };
+    const lines = render(apply(EMPTY, 'snapshot', { role: dialing, locals: [] }), FIRST_VIEW, SIZE, NOW_MS);
+    assert.deepEqual(lines.slice(1, 4), [
+      'connected to vps:8964 as nas, RTT 3.0 ms, reconnects 1',
+      '  no link 50 s ago for 10 s: gone? (2 attempts failed)',
+      'rules loopback (the default)',
+    ]);
+  });
+
   it('fills the screen exactly, whatever its size, and never goes beyond', () => {
     for (const rows of [1, 3, 6, 20, 60]) {
       for (const columns of [1, 20, 200]) {
