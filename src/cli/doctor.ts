@@ -13,12 +13,12 @@ import {
   checkDisk,
   checkHome,
   checkNode,
-  checkPort,
-  checkServer,
-  type Finding,
   readSettings,
-} from './doctor-checks.ts';
-import { checkFirewall } from './firewall-check.ts';
+} from './doctor/checks.ts';
+import type { Finding } from './doctor/finding.ts';
+import { checkFirewall } from './doctor/firewall.ts';
+import { type Machine, THIS_MACHINE } from './doctor/machine.ts';
+import { checkPort, checkServer } from './doctor/network.ts';
 import { print, printJson } from './output.ts';
 import { homeOption } from './settings.ts';
 
@@ -46,9 +46,13 @@ const describeRunning = (status: Status): Finding => {
 };
 
 /** What only a server has. Ports are looked at where it does not run: one that runs has them. */
-const checkServerSide = async (settings: Readonly<Record<string, unknown>>, runs: boolean): Promise<Finding[]> => {
+const checkServerSide = async (
+  settings: Readonly<Record<string, unknown>>,
+  runs: boolean,
+  machine: Machine,
+): Promise<Finding[]> => {
   const { host, socksHost = host, socksPort, controlPort, webDisabled, webHost, webPort, tlsCertificate } = settings;
-  const certificate = typeof tlsCertificate === 'string' ? [checkCertificate(tlsCertificate, Date.now())] : [];
+  const certificate = typeof tlsCertificate === 'string' ? [checkCertificate(tlsCertificate, machine)] : [];
   // A firewall is nobody's trouble where only this machine can come.
   const open = [
     [socksHost, socksPort],
@@ -66,28 +70,33 @@ const checkServerSide = async (settings: Readonly<Record<string, unknown>>, runs
   return [...(await Promise.all(checked)), ...always];
 };
 
-const examine = async (directory: string): Promise<Finding[]> => {
+/** Everything that can be looked at in this home, on this machine. */
+export const examine = async (directory: string, machine: Machine = THIS_MACHINE): Promise<Finding[]> => {
   const home = Home.at(directory);
-  const findings: (Finding | undefined)[] = [checkNode(), checkHome(directory), checkDisk(home), checkDescriptors()];
-  findings.push(checkClock(home, Date.now()));
   const status = await statusOf(directory);
+  const aheadMs = status === undefined || status.role === 'server' ? null : (status.clockAheadMs ?? null);
+  const findings: (Finding | undefined)[] = [checkNode(machine), checkHome(directory), checkDisk(home, machine)];
+  findings.push(checkDescriptors(machine), checkClock(home, machine, aheadMs));
   if (status !== undefined) findings.push(describeRunning(status));
   // Where nobody has moved in yet, it is a server that would want ports.
   const role = home.role ?? 'server';
   const [configuration, settings] = await readSettings(home, role);
   findings.push(configuration);
-  if (role !== 'server') findings.push(...(await checkServer(home, role)));
-  else if (settings !== undefined) findings.push(...(await checkServerSide(settings, status !== undefined)));
+  if (role !== 'server') findings.push(...(await checkServer(home, role, machine)));
+  else if (settings !== undefined) findings.push(...(await checkServerSide(settings, status !== undefined, machine)));
   return findings.filter((finding) => finding !== undefined);
 };
 
-const describe = ({ what, verdict, says, mend }: Finding): string =>
-  `${verdict.padEnd(7)}  ${what.padEnd(13)}  ${says.replaceAll('\n', ' ')}${mend === undefined ? '' : `\n${' '.repeat(24)}→ ${mend}`}`;
+const describe = (finding: Finding): string => {
+  const { what, verdict, says } = finding;
+  const mend = verdict === 'ok' ? '' : `\n${' '.repeat(24)}→ ${finding.mend}`;
+  return `${verdict.padEnd(7)}  ${what.padEnd(13)}  ${says.replaceAll('\n', ' ')}${mend}`;
+};
 
 export const doctorCommand = (): Command =>
   new Command('doctor')
     .description(
-      'Looks at what can be wrong on this machine: home, disk, limits, clock, configuration, ports, firewall, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.',
+      "Looks at what can be wrong on this machine: home, disk, limits, clock (against the the server's too), configuration, ports, firewall, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.",
     )
     .addOption(homeOption())
     .option('--json', 'print JSON')

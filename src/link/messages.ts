@@ -66,6 +66,9 @@ export const fittingPacRules = (rules: readonly string[]): string[] => {
   return rules.slice(0, Math.min(MAX_PAC_RULES, tooLong < 0 ? Infinity : tooLong));
 };
 
+/** What a `Date` can hold. */
+const LATEST_TIME = 8.64e15;
+
 /** The server's answer on a control connection. */
 export const Welcome = z.object({
   version: z.int(),
@@ -75,6 +78,8 @@ export const Welcome = z.object({
   user: userName.optional(),
   software: z.string().max(100),
   tunnelPort: port.optional(),
+  /** The server's clock, in milliseconds since 1970. Nothing depends on it; it tells people that a clock is wrong. */
+  time: z.int().min(0).max(LATEST_TIME).optional(),
   /** What a browser of a client's user sends to depot besides `*.depot`: `allow RULE` and `deny RULE`, in order. */
   pacRules: z.array(z.string().max(MAX_PAC_RULE)).max(MAX_PAC_RULES).optional(),
 });

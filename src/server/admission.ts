@@ -76,7 +76,12 @@ export class Admission {
   #welcome(who: Pick<Welcome, 'version' | 'name' | 'user' | 'pacRules'>, connection: FrameConnection): void {
     // One port for both may have another number where it is dialed (port forwarding), so it is not named then.
     const tunnelPort = this.#options.tunnelPort();
-    const welcome: Welcome = { ...who, software: SOFTWARE, ...(tunnelPort !== undefined && { tunnelPort }) };
+    const welcome: Welcome = {
+      ...who,
+      software: SOFTWARE,
+      time: Date.now(),
+      ...(tunnelPort !== undefined && { tunnelPort }),
+    };
     connection.send(encodeJsonFrame(FrameType.welcome, 0, welcome));
   }
 }

@@ -61,14 +61,19 @@ export class Link implements FrameSink {
   readonly since = Date.now();
   readonly #control: FrameConnection;
   readonly #options: LinkOptions;
+  /** The server's time when `performance.now()` was 0; a server of before does not tell. */
+  readonly #serverEpoch: number | undefined;
   readonly #tunnels = new TunnelSet();
   readonly #ended = new AbortController();
   readonly #leaving = Promise.withResolvers<void>();
   /** Tunnels on their way. */
   #bringing = 0;
 
-  private constructor(control: FrameConnection, welcome: Welcome, options: LinkOptions) {
+  /** `saidAtMs` is when we said hello, on the clock that is never set. */
+  private constructor(control: FrameConnection, welcome: Welcome, options: LinkOptions, saidAtMs: number) {
     this.welcome = welcome;
+    // The answer was written halfway between our hello and now, as far as anybody can tell.
+    if (welcome.time !== undefined) this.#serverEpoch = welcome.time - (saidAtMs + performance.now()) / 2;
     this.#control = control;
     this.#options = options;
     control.handOver(this);
@@ -90,6 +95,7 @@ export class Link implements FrameSink {
     );
     try {
       const socket = await dialServer(options, options.port, limit.signal);
+      const saidAtMs = performance.now();
       const arrival = Promise.withResolvers<Link>();
       const control: FrameConnection = new FrameConnection(
         socket,
@@ -104,7 +110,7 @@ export class Link implements FrameSink {
                 `the server chose version ${welcome.version} of the protocol, which we do not speak`,
               );
             }
-            arrival.resolve(new Link(control, welcome, options));
+            arrival.resolve(new Link(control, welcome, options, saidAtMs));
           },
         ),
         heartbeat,
@@ -146,6 +152,16 @@ export class Link implements FrameSink {
 
   get rttMs(): number | undefined {
     return this.#control.roundTripMs;
+  }
+
+  /**
+   * How far our clock is ahead of the server's, to the second; undefined where the server does not tell its time.
+   * It follows when our clock is set, for the server's goes on by one that is not.
+   */
+  get clockAheadMs(): number | undefined {
+    if (this.#serverEpoch === undefined) return undefined;
+    const seconds = Math.round((Date.now() - performance.now() - this.#serverEpoch) / 1000);
+    return seconds === 0 ? 0 : seconds * 1000;
   }
 
   get tunnels(): { readonly idle: number; readonly busy: number } {

@@ -110,6 +110,7 @@ export class Uplink {
       connected: link !== undefined,
       since: link?.since ?? null,
       rttMs: link?.rttMs ?? null,
+      clockAheadMs: link?.clockAheadMs ?? null,
       reconnects: this.#reconnects,
       outages: this.#outages.list,
       lastError: this.#lastError?.message ?? null,

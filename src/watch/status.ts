@@ -103,6 +103,12 @@ const UplinkStatus = z.object({
   connected: z.boolean(),
   since: time('when the present session began').nullable(),
   rttMs: z.number().nullable(),
+  clockAheadMs: z
+    .int()
+    .nullable()
+    .describe(
+      "how far this machine's clock is ahead of the server's, to the second, negative where it is behind; null while nobody knows",
+    ),
   reconnects: z.int(),
   outages: z.array(Outage).readonly().describe('the newest 20, newest first, since this process began'),
   lastError: z.string().nullable().describe('why the link is down, or why it was last lost; null where it never was'),

@@ -54,7 +54,7 @@ describe('before a first start', () => {
     assert.deepEqual((await examine(home.path)).failed, ['home']);
     const { code, stdout } = await depot(['doctor', '--home', home.path], { env: FREE });
     assert.equal(code, 1);
-    assert.match(stdout, /^failed +home .*chmod 700/m);
+    assert.match(stdout, /^failed +home .*\n +→ .*chmod 700/m);
   });
 
   test('a configuration that is wrong', async () => {

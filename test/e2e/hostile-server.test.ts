@@ -98,7 +98,8 @@ const withTunnel = async (
     (connection) => brought.resolve(new Tunnel(connection, { windows: WINDOWS })),
   );
   using home = tempDir();
-  await using _ = await createLocal({ ...settings, home: home.path, link: await server.link() });
+  await using local = await createLocal({ ...settings, home: home.path, link: await server.link() });
+  assert.equal(local.status().clockAheadMs, null, 'it did not say what time it has');
   await attack(await brought.promise, await welcomed.promise);
 };
 

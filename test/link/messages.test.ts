@@ -58,7 +58,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   welcome: {
     schema: Welcome,
-    good: [welcome, { ...welcome, user: 'alice@example' }],
+    good: [welcome, { ...welcome, user: 'alice@example' }, { ...welcome, time: 1_767_225_600_000 }],
     bad: [
       { ...welcome, name: 'NAS' },
       { ...welcome, name: '' },
@@ -66,6 +66,8 @@ const TABLE: Readonly<Record<string, Row>> = {
       { ...welcome, user: 'a/b' },
       { ...welcome, tunnelPort: 65536 },
       { ...welcome, tunnelPort: -1 },
+      { ...welcome, time: -1 },
+      { ...welcome, time: 1e300 },
       { ...welcome, version: 1.5 },
       { ...welcome, version: undefined },
     ],

@@ -41,6 +41,7 @@ const roleOf = (reconnects: number): RoleStatus => ({
   connected: true,
   since: 0,
   rttMs: 3,
+  clockAheadMs: 0,
   reconnects,
   outages: [],
   lastError: null,

@@ -1,7 +1,7 @@
 // Whether a firewall of this machine may be in the way: a hint by what its own program says, and never more than that.
 
 import { spawnSync } from 'node:child_process';
-import type { Finding } from './doctor-checks.ts';
+import { type Finding, ok, warning } from './finding.ts';
 
 interface Firewall {
   readonly program: string;
@@ -47,14 +47,9 @@ export const checkFirewall = (ports: readonly number[]): Finding | undefined => 
     const { stdout } = spawnSync(program, args, { encoding: 'utf8', timeout: LONGEST_MS });
     if (typeof stdout !== 'string' || !isClosed.test(stdout)) continue;
     const unnamed = ports.filter((port) => !new RegExp(String.raw`\b${port}\b`).test(stdout));
-    if (unnamed.length === 0)
-      return { what: 'firewall', verdict: 'ok', says: `${program} has rules for ${ports.join(', ')}` };
-    return {
-      what: 'firewall',
-      verdict: 'warning',
-      says: `${program} turns away what no rule names, and none names ${unnamed.join(', ')}`,
-      mend: `Where others cannot reach it: ${open(unnamed)}`,
-    };
+    if (unnamed.length === 0) return ok('firewall', `${program} has rules for ${ports.join(', ')}`);
+    const says = `${program} turns away what no rule names, and none names ${unnamed.join(', ')}`;
+    return warning('firewall', says, `Where others cannot reach it: ${open(unnamed)}`);
   }
   return undefined;
 };
