@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { flagOf, kindOf, variableOf } from '../src/config/load.ts';
-import { ClientConfig, LocalConfig, ServerConfig } from '../src/config/schema.ts';
+import { ClientConfig, LocalConfig, needsRestart, ServerConfig } from '../src/config/schema.ts';
 
 export const ROLES = { server: ServerConfig, local: LocalConfig, client: ClientConfig } as const;
 export type Role = keyof typeof ROLES;
@@ -43,14 +43,21 @@ const rowOf = (role: Role, key: string, property: Property): string => {
   const fileOnly = kindOf(field) === 'object';
   const names = fileOnly ? 'file only' : `\`${flagOf(key)}\`, \`${variableOf(key)}\``;
   const byDefault = property.default === undefined ? '–' : inCode(property.default);
-  const cells = [`\`${key}\``, property.description ?? '', typeOf(property), byDefault, names];
+  const cells = [
+    `\`${key}\``,
+    property.description ?? '',
+    typeOf(property),
+    byDefault,
+    needsRestart(field) ? 'restart' : 'reload',
+    names,
+  ];
   return `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
 };
 
 const sectionOf = (role: Role): string => {
   const properties = Object.entries(jsonSchemaOf(role)['properties'] as Record<string, Property>);
   const rows = properties.filter(([key]) => key !== '$schema').map(([key, property]) => rowOf(role, key, property));
-  return `## depot ${role}\n\n| key | meaning | type | default | flag, variable |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  return `## depot ${role}\n\n| key | meaning | type | default | changed by | flag, variable |\n| --- | --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
 };
 
 const HEAD = `# Configuration
@@ -58,6 +65,8 @@ const HEAD = `# Configuration
 This page is made from the schema of the settings by \`npm run build:reference\`; do not edit it.
 
 Settings come from flags, \`DEPOT_…\` variables and the file \`config.json\` or \`config.yaml\` in the home (or the one that \`--config\` names), in this order; what nobody said has its default. An unknown key is an error. Units are in the names: \`…Ms\` are milliseconds, \`…Bytes\` bytes. In a variable, the items of a list are separated by spaces.
+
+What a reload changes (\`depot reload\`, SIGHUP without a terminal, or a change of the file) says \`reload\` in the tables below; it counts for whatever is decided from then on, and connections and streams that stand stay, unless the new settings forbid them. What says \`restart\` is bound to ports, files and connections that are made once: a reload names it, in its answer and in the log, and it counts after a restart, or \`depot upgrade\`. Nothing is passed over in silence.
 
 \`depot config show server\` shows what is in force and where each setting came from, \`depot config check server\` says what is wrong; both take the flags of the role, and \`local\` and \`client\` as well.
 

@@ -15,11 +15,12 @@ export const reloadCommand = (): Command =>
     .option('--json', 'print JSON')
     .action(async ({ home, json }: { home: string; json?: true }) => {
       const reloaded = await askRunning(home, (client) => client.reload());
-      const { applied, restart } = reloaded;
+      const { applied, restart, ended } = reloaded;
       if (json === true) {
         printJson(reloaded);
         return;
       }
       print(applied.length === 0 ? 'nothing changed' : `changed: ${applied.join(', ')}`);
-      if (restart.length > 0) print(`in force only after a restart: ${restart.join(', ')}`);
+      if (ended > 0) print(`streams that are not allowed any more, and were ended: ${ended}`);
+      if (restart.length > 0) print(`needs a restart: ${restart.join(', ')}`);
     });

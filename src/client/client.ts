@@ -7,7 +7,9 @@ import { Home } from '../config/home.ts';
 import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { ClientConfig } from '../config/schema.ts';
+import { windowsOf } from '../config/windows.ts';
 import { Door } from '../entry/door.ts';
+import type { EntryOptions } from '../entry/options.ts';
 import { parsePacHosts } from '../entry/pac-rules.ts';
 import { PublishedPorts } from '../entry/published.ts';
 import { DepotError } from '../errors.ts';
@@ -83,11 +85,7 @@ export class DepotClient implements AsyncDisposable {
       link,
       resolve,
       share: this.#share,
-      windows: {
-        maxBytes: config.windowMaxBytes,
-        budget,
-        datagramBytes: config.udpQueueBytes,
-      },
+      windows: windowsOf(config, budget),
       log: this.#log,
       onConnected: (connected) => {
         this.#pacRules.hear(this.#uplink.link?.welcome.pacRules ?? []);
@@ -95,8 +93,8 @@ export class DepotClient implements AsyncDisposable {
       },
       onDisconnected: (disconnected) => this.events.emit('disconnected', disconnected),
     });
-    const options = { ...config, descriptors: this.#descriptors };
-    this.#streams = new Streams(createServerConnector(this.#uplink, config.openMs), options, {
+    const options = { settings: config, descriptors: this.#descriptors };
+    this.#streams = new Streams(createServerConnector(this.#uplink, config), options, {
       onStart: (stream) => {
         this.watcher.streamStarted(stream);
         this.events.emit('streamStart', stream);
@@ -116,13 +114,8 @@ export class DepotClient implements AsyncDisposable {
       share: this.#share,
       descriptors: this.#descriptors,
       streams: this.#streams,
-      associate: { advertise: undefined, ports: undefined, queueBytes: config.udpQueueBytes },
+      ...entrySettingsOf(config),
       authenticate: () => Promise.resolve(true),
-      anonymous: true,
-      strangersMax: config.strangersMax,
-      strangersPerAddressMax: config.strangersMax,
-      handshakeMs: config.handshakeMs,
-      httpIdleMs: config.httpIdleMs,
       advertised: undefined,
       forThisMachine: true,
       tls: { acceptor, pool: budget.pool },
@@ -133,7 +126,7 @@ export class DepotClient implements AsyncDisposable {
       streams: this.#streams,
       share: this.#share,
       descriptors: this.#descriptors,
-      datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
+      settings: config,
       defaultHost: config.host,
       onTurnedAway: this.#incidents.at('client'),
       onUnforeseen: this.#incidents.unforeseen,
@@ -143,12 +136,12 @@ export class DepotClient implements AsyncDisposable {
       schema: ClientConfig,
       sources,
       config,
-      live: ['publish', 'logLevel', 'drainMs', 'pacHosts'],
       prepare: async (next) => {
         const own = parsePacHosts(next.pacHosts);
         const publish = await this.#published.change(next.publish);
         return () => {
           setLevel(log, this.#log, next.logLevel);
+          budget.limitBytes = next.windowBudgetBytes;
           this.#pacRules.own = own;
           return publish();
         };
@@ -260,7 +253,7 @@ export class DepotClient implements AsyncDisposable {
     if (mayEnd) {
       this.#uplink.drain();
       const arriving = within(LINGER_MS, this.#door.drain());
-      await drain(this.#streams, this.#reloading.config.drainMs, this.#log, arriving);
+      await drain(this.#streams, this.#config.drainMs, this.#log, arriving);
     }
     this.#door.close();
     const error = new DepotError('stopped', 'this client was stopped');
@@ -277,6 +270,32 @@ export class DepotClient implements AsyncDisposable {
     return this.stop();
   }
 }
+
+/** Everybody here is this user, and has one address. */
+const entrySettingsOf = (config: ClientConfig): Pick<EntryOptions, 'associate' | 'settings'> => ({
+  associate: {
+    advertise: undefined,
+    ports: undefined,
+    get queueBytes() {
+      return config.udpQueueBytes;
+    },
+  },
+  settings: {
+    anonymous: true,
+    get strangersMax() {
+      return config.strangersMax;
+    },
+    get strangersPerAddressMax() {
+      return config.strangersMax;
+    },
+    get handshakeMs() {
+      return config.handshakeMs;
+    },
+    get httpIdleMs() {
+      return config.httpIdleMs;
+    },
+  },
+});
 
 /** For programs that speak TLS with a proxy; who trusts the certificate in the home trusts this client alone. */
 const ownTls = (home: Home): ClientTls =>

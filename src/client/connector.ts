@@ -7,10 +7,11 @@ import type { Link } from '../uplink/link.ts';
 
 type Links = { readonly link: Pick<Link, 'tunnel'> | undefined };
 
-/** Asks the server for a stream, which has `openMs` to answer. Who asks, the server knows by our key. */
+/** Asks the server for a stream, which has `openMs` (read for each) to answer. Who asks, the server knows by our key. */
 export const createServerConnector =
-  (uplink: Links, openMs: number): Connector =>
+  (uplink: Links, settings: { readonly openMs: number }): Connector =>
   async (request: Request, signal: AbortSignal, progress: Progress): Promise<Connection> => {
+    const { openMs } = settings;
     const tooLate = (): DepotError => new DepotError('timed-out', `the server did not answer in ${openMs / 1000} s`);
     const limit = deadline(openMs, tooLate, signal);
     try {

@@ -1,5 +1,5 @@
 // The configuration of a role while it runs: read again when somebody asks or the file has changed. What is wrong changes
-// nothing. Knows which settings can follow, not what they are for.
+// nothing. There is one object that says what is in force; whoever decides by a setting reads it there, and keeps no copy.
 
 import { type BigIntStats, type FSWatcher, statSync } from 'node:fs';
 import path from 'node:path';
@@ -9,6 +9,7 @@ import { watchDirectory } from '../directory-watch.ts';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ConfigSources, loadConfig } from './load.ts';
+import { needsRestart } from './schema.ts';
 
 /** What reading the configuration again came to: keys of settings. */
 export interface Reloaded {
@@ -16,19 +17,19 @@ export interface Reloaded {
   readonly applied: readonly string[];
   /** Different from what runs, and in force only after a restart. */
   readonly restart: readonly string[];
+  /** How many streams were ended, for they would not be let in any more. */
+  readonly ended: number;
 }
 
-/** Puts in force what was prepared. */
-type Prepared = () => void | Promise<void>;
+/** Puts in force what was prepared. Returns how many streams that ended. */
+type Prepared = () => number | Promise<number>;
 
 export interface ReloadingOptions<S extends z.ZodObject> {
   readonly schema: S;
   readonly sources: ConfigSources;
-  /** What runs now. */
+  /** What is in force; a reload writes into it. */
   readonly config: z.output<S>;
-  /** The settings that can change while the role runs. */
-  readonly live: readonly (keyof z.output<S> & string)[];
-  /** Throws `invalid-config` where this cannot be; returns what puts it in force, which cannot fail. */
+  /** Throws `invalid-config` where this cannot be; returns what is to be done once `config` says so, which cannot fail. */
   readonly prepare: (config: z.output<S>) => Prepared | Promise<Prepared>;
   readonly log: Log;
 }
@@ -39,7 +40,6 @@ const SETTLE_MS = 200;
 export class Reloading<S extends z.ZodObject> {
   readonly #options: ReloadingOptions<S>;
   readonly #watcher: FSWatcher | undefined;
-  #config: z.output<S>;
   #seen: string;
   /** A file that was there and is gone is a mistake, not a wish for defaults. */
   #required: boolean;
@@ -50,17 +50,11 @@ export class Reloading<S extends z.ZodObject> {
   /** Begins to watch the file's directory: a file that is replaced by renaming is another file. */
   constructor(options: ReloadingOptions<S>) {
     this.#options = options;
-    this.#config = options.config;
     const { files, required } = options.sources;
     this.#seen = stampOf(files);
     this.#required = required || this.#seen !== MISSING;
     // All of them lie in one directory.
     this.#watcher = this.#watch(path.dirname(path.resolve(files[0] ?? '')));
-  }
-
-  /** What is in force. */
-  get config(): z.output<S> {
-    return this.#config;
   }
 
   /** Rejects with `invalid-config`: the place, the key, what is wrong. Nothing has changed then. */
@@ -69,12 +63,9 @@ export class Reloading<S extends z.ZodObject> {
     try {
       const turn = this.#turn.then(() => this.#swap());
       this.#turn = turn.catch(() => undefined);
-      const { applied, restart } = await turn;
-      log.info(
-        { event: 'reloaded', applied, restart },
-        `read the configuration again: ${applied.join(', ') || 'nothing'} changed${restart.length > 0 ? `; a restart is needed for ${restart.join(', ')}` : ''}`,
-      );
-      return { applied, restart };
+      const reloaded = await turn;
+      log.info({ event: 'reloaded', ...reloaded }, `read the configuration again: ${describe(reloaded)}`);
+      return reloaded;
     } catch (error) {
       log.error({ event: 'reload-failed' }, `keeps the configuration that it has: ${messageOf(error)}`);
       throw error;
@@ -88,18 +79,20 @@ export class Reloading<S extends z.ZodObject> {
   }
 
   async #swap(): Promise<Reloaded> {
-    const { schema, sources, live, prepare } = this.#options;
+    const { schema, sources, config: now, prepare } = this.#options;
     this.#seen = stampOf(sources.files);
     const next: Record<string, unknown> = await loadConfig(schema, { ...sources, required: this.#required });
-    const now: Record<string, unknown> = this.#config;
-    const changed = Object.keys(schema.shape).filter((key) => !isDeepStrictEqual(next[key], now[key]));
-    const applied = changed.filter((key) => live.includes(key));
-    const config = { ...now, ...Object.fromEntries(applied.map((key) => [key, next[key]])) } as z.output<S>;
-    const putInForce = await prepare(config);
+    const changed = Object.entries(schema.shape).filter(
+      ([key]) => !isDeepStrictEqual(next[key], now[key as keyof typeof now]),
+    );
+    const [restart, applied] = [true, false].map((restarts) =>
+      changed.filter(([, field]) => needsRestart(field) === restarts).map(([key]) => key),
+    ) as [string[], string[]];
+    const values = Object.fromEntries(applied.map((key) => [key, next[key]]));
+    const putInForce = await prepare({ ...now, ...values });
     this.#required ||= this.#seen !== MISSING;
-    this.#config = config;
-    await putInForce();
-    return { applied, restart: changed.filter((key) => !live.includes(key)) };
+    Object.assign(now, values);
+    return { applied, restart, ended: await putInForce() };
   }
 
   #watch(directory: string): FSWatcher | undefined {
@@ -125,6 +118,14 @@ export class Reloading<S extends z.ZodObject> {
     this.reload().catch(() => undefined);
   }
 }
+
+/** For a person. */
+const describe = ({ applied, restart, ended }: Reloaded): string =>
+  [
+    `${applied.join(', ') || 'nothing'} changed`,
+    ...(ended > 0 ? [`${ended} streams that are not allowed any more were ended`] : []),
+    ...(restart.length > 0 ? [`needs a restart: ${restart.join(', ')}`] : []),
+  ].join('; ');
 
 const MISSING = '';
 

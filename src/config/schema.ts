@@ -27,6 +27,15 @@ const isPortRange = (text: string): boolean => {
 
 const MIB = 1024 * 1024;
 
+/**
+ * Settings that are bound to ports, files and connections which are made once. Whatever is not in here is read when it is
+ * needed, from the one configuration that a role has, so that a reload changes it.
+ */
+const atStart = z.registry();
+
+/** Whether another value of this setting counts only after a restart. */
+export const needsRestart = (field: z.core.$ZodType): boolean => atStart.has(field);
+
 /** What both roles share. */
 const shared = {
   logLevel: z
@@ -34,8 +43,8 @@ const shared = {
     .default('info')
     .describe('the least that is logged: debug, info, warn, error'),
   handshakeMs: milliseconds('the whole of a handshake, until the request is there', 10_000),
-  heartbeatMs: milliseconds('how often each side of a connection asks for a sign of life', 10_000),
-  deadAfterMs: milliseconds('silence after which the other side counts as gone', 24_000),
+  heartbeatMs: milliseconds('how often each side of a connection asks for a sign of life', 10_000).register(atStart),
+  deadAfterMs: milliseconds('silence after which the other side counts as gone', 24_000).register(atStart),
   drainMs: milliseconds('how long running streams may take to end after SIGTERM', 30_000),
   windowMaxBytes: z
     .int()
@@ -84,20 +93,31 @@ const entry = {
 
 /** What those share who have a web page. */
 const web = {
-  webHost: z.string().min(1).default('127.0.0.1').describe('address of the web page; others than loopback need TLS'),
+  webHost: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('address of the web page; others than loopback need TLS')
+    .register(atStart),
   webNames: z
     .array(z.string().min(1))
     .default([])
     .describe('names that the web page is asked for with, besides addresses, localhost and its own; repeatable'),
-  webInsecure: z.boolean().default(false).describe('serve the web page without TLS, wherever it listens'),
+  webInsecure: z
+    .boolean()
+    .default(false)
+    .describe('serve the web page without TLS, wherever it listens')
+    .register(atStart),
   webIdleMs: milliseconds('how long a login to the web page lasts without use', 43_200_000),
 };
 
-const file = (what: string): z.ZodOptional<z.ZodString> => z.string().min(1).optional().describe(what);
+/** The name of a file, that is; some are read again when they change. */
+const file = (what: string): z.ZodOptional<z.ZodString> =>
+  z.string().min(1).optional().describe(what).register(atStart);
 
 /** What those share who dial the server. */
 const uplink = {
-  webPort: port.optional().describe('port for a web page that shows what goes on (default: no page)'),
+  webPort: port.optional().describe('port for a web page that shows what goes on (default: no page)').register(atStart),
   ...web,
   tlsCertificate: file('file with the certificate of the web page, PEM, chain included'),
   tlsKey: file('file with the private key of tlsCertificate, PEM'),
@@ -111,16 +131,22 @@ const UplinkConfig = z.strictObject({ ...uplink, ...shared });
 export type UplinkConfig = z.output<typeof UplinkConfig>;
 
 export const ServerConfig = z.strictObject({
-  host: z.string().min(1).default('::').describe('address that clients and locals reach, :: for all'),
+  host: z.string().min(1).default('::').describe('address that clients and locals reach, :: for all').register(atStart),
   socksHost: z
     .string()
     .min(1)
     .optional()
-    .describe('address that clients reach, where it is another one (default: the host)'),
-  socksPort: port.default(8864).describe('port for clients: SOCKS and HTTP proxy, plain and in TLS'),
-  controlPort: port.default(8964).describe('port for locals'),
-  tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)'),
-  advertise: z.string().min(1).optional().describe('the name or address of this host that goes into links'),
+    .describe('address that clients reach, where it is another one (default: the host)')
+    .register(atStart),
+  socksPort: port.default(8864).describe('port for clients: SOCKS and HTTP proxy, plain and in TLS').register(atStart),
+  controlPort: port.default(8964).describe('port for locals').register(atStart),
+  tunnelPort: port.optional().describe('port for the tunnels of locals (default: the control port)').register(atStart),
+  advertise: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('the name or address of this host that goes into links')
+    .register(atStart),
   publish: z
     .array(ServerPublish)
     .default([])
@@ -129,9 +155,9 @@ export const ServerConfig = z.strictObject({
     'file with the certificate that the entry and the dashboard show, PEM, chain included (default for the entry: self-signed by the own key)',
   ),
   tlsKey: file('file with the private key of tlsCertificate, PEM'),
-  webPort: port.default(8888).describe('port for the dashboard'),
+  webPort: port.default(8888).describe('port for the dashboard').register(atStart),
   ...web,
-  webDisabled: z.boolean().default(false).describe('serve no dashboard'),
+  webDisabled: z.boolean().default(false).describe('serve no dashboard').register(atStart),
   allowAnonymous: z.boolean().default(false).describe('let clients in without user and password'),
   tunnelsMin: z.int().min(1).max(256).default(4).describe('idle tunnels that are kept ready per local'),
   tunnelsMax: z.int().min(1).max(256).default(32).describe('the most tunnels per local; beyond them streams share'),
@@ -142,7 +168,8 @@ export const ServerConfig = z.strictObject({
   webhookUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('where to POST a notice when a local went away or came back; best in the file, where nobody reads along'),
+    .describe('where to POST a notice when a local went away or came back; best in the file, where nobody reads along')
+    .register(atStart),
   webhookSecretFile: file('file with the secret that notices are signed with (HMAC-SHA256)'),
   webhookAfterMs: milliseconds('how long a local has to be away before anybody is told', 30_000),
   invitationMs: milliseconds('how long a join link is good', 86_400_000),
@@ -197,14 +224,25 @@ export const LocalConfig = z.strictObject({
 export type LocalConfig = z.output<typeof LocalConfig>;
 
 export const ClientConfig = z.strictObject({
-  host: z.string().min(1).default('127.0.0.1').describe('loopback address where programs on this machine find it'),
-  port: port.default(1080).describe('port where programs on this machine find it'),
+  host: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('loopback address where programs on this machine find it')
+    .register(atStart),
+  port: port.default(1080).describe('port where programs on this machine find it').register(atStart),
   publish: z
     .array(ClientPublish)
     .default([])
     .describe('fixed ports for programs that speak no proxy: LISTEN[/udp]=HOST:PORT, repeatable'),
   openMs: milliseconds('how long the server may take to answer a request; longer than its own openMs', 35_000),
-  device: z.string().min(1).max(255).optional().describe('what this device will be called (default: the host name)'),
+  device: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('what this device will be called (default: the host name)')
+    .register(atStart),
   ...entry,
   ...uplink,
   ...shared,

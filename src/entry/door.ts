@@ -4,7 +4,7 @@
 import type net from 'node:net';
 import { asDepotError, DepotError } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
-import { WaitingRoom } from '../net/waiting-room.ts';
+import { roomFor, WaitingRoom } from '../net/waiting-room.ts';
 import { canonicalHost } from '../socks/address.ts';
 import { HttpProxy } from './http.ts';
 import type { EntryOptions } from './options.ts';
@@ -26,8 +26,7 @@ export class Door {
 
   constructor(options: EntryOptions) {
     this.#options = options;
-    const strangersMax = options.descriptors.atMost(options.strangersMax, STRANGERS_PART);
-    this.#waiting = new WaitingRoom({ ...options, strangersMax });
+    this.#waiting = new WaitingRoom(roomFor(options.settings, options.descriptors, STRANGERS_PART));
     this.#http = new HttpProxy(options);
   }
 

@@ -16,6 +16,7 @@ const LINGER_MS = 2000;
 export interface Forwarding {
   readonly streams: Streams;
   readonly user: string | undefined;
+  readonly anonymous: boolean;
   readonly from: string;
   readonly target: AbsoluteTarget;
   readonly request: http.IncomingMessage;
@@ -28,7 +29,7 @@ const NO_HTTP: Refusal = { status: 502, why: 'the app did not answer in HTTP' };
 
 /** Resolves when the app has answered, or could not be reached. Never rejects. */
 export const forward = async (forwarding: Forwarding): Promise<void> => {
-  const { streams, user, from, target, response } = forwarding;
+  const { streams, user, anonymous, from, target, response } = forwarding;
   const app = new AppStream();
   const gone = new AbortController();
   response.once('close', () => {
@@ -40,7 +41,7 @@ export const forward = async (forwarding: Forwarding): Promise<void> => {
   // Whoever reads from it hears of it; before there is anybody, it is the answer that counts.
   app.on('error', () => undefined);
   await streams.carry(
-    { command: 'connect', destination: target.destination, user, from },
+    { command: 'connect', destination: target.destination, user, from, anonymous },
     {
       stream: app.endpoint,
       signal: gone.signal,

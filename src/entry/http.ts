@@ -7,7 +7,7 @@ import { asDepotError, DepotError, errnoOf } from '../errors.ts';
 import { orAborted } from '../net/dial.ts';
 import { EndpointStream } from '../net/endpoint-stream.ts';
 import type { Credentials } from '../socks/messages.ts';
-import { forward } from './http-forward.ts';
+import { type Forwarding, forward } from './http-forward.ts';
 import { type Refusal, refuse, refusalText } from './http-refusal.ts';
 import { parseAbsoluteForm, parseAuthority } from './http-target.ts';
 import type { EntryOptions } from './options.ts';
@@ -24,6 +24,9 @@ interface Guest {
   /** The connection is not HTTP any more. */
   left: boolean;
 }
+
+/** Who asks, as far as that had to be said. */
+type Asker = Pick<Forwarding, 'user' | 'anonymous'>;
 
 const WHAT_THIS_IS =
   'This is the entry of depot: a SOCKS5 and HTTP proxy, not a web site. Set it as the proxy of your program; ' +
@@ -116,7 +119,7 @@ export class HttpProxy {
       return;
     }
     this.#begin(guest, response);
-    await forward({ ...this.#asked(guest, allowed.user), target, request, response });
+    await forward({ ...this.#asked(guest, allowed), target, request, response });
   }
 
   async #upgrade(request: http.IncomingMessage, stream: Duplex, head: Buffer): Promise<void> {
@@ -140,7 +143,7 @@ export class HttpProxy {
         stream.unshift(head);
         return stream;
       };
-      await forward({ ...this.#asked(guest, allowed.user), target, request, response, onUpgrade });
+      await forward({ ...this.#asked(guest, allowed), target, request, response, onUpgrade });
     }
   }
 
@@ -162,7 +165,7 @@ export class HttpProxy {
     else {
       visitor.admit();
       await this.#options.streams.carry(
-        { command: 'connect', destination, user: allowed.user, from: visitor.from },
+        { command: 'connect', destination, from: visitor.from, ...allowed },
         {
           stream: client,
           signal: visitor.gone,
@@ -218,24 +221,18 @@ export class HttpProxy {
   }
 
   /** Who asks; undefined where that was not said, or is not true. */
-  async #authorize(
-    { visitor: { from, limit } }: Guest,
-    authorization: string | undefined,
-  ): Promise<{ readonly user: string | undefined } | undefined> {
-    const { authenticate, anonymous, onTurnedAway } = this.#options;
+  async #authorize({ visitor: { from, limit } }: Guest, authorization: string | undefined): Promise<Asker | undefined> {
+    const { authenticate, settings, onTurnedAway } = this.#options;
     const credentials = basicCredentials(authorization);
-    if (credentials === undefined) return anonymous ? { user: undefined } : undefined;
+    if (credentials === undefined) return settings.anonymous ? { user: undefined, anonymous: true } : undefined;
     const accepted = await orAborted(authenticate(credentials, from, limit), limit);
-    if (accepted) return { user: credentials.username };
+    if (accepted) return { user: credentials.username, anonymous: false };
     onTurnedAway?.(from, new DepotError('not-allowed', 'wrong user or password'));
     return undefined;
   }
 
-  #asked(
-    { visitor }: Guest,
-    user: string | undefined,
-  ): { readonly streams: EntryOptions['streams']; readonly user: string | undefined; readonly from: string } {
-    return { streams: this.#options.streams, user, from: visitor.from };
+  #asked({ visitor }: Guest, asker: Asker): Asker & Pick<Forwarding, 'streams' | 'from'> {
+    return { streams: this.#options.streams, from: visitor.from, ...asker };
   }
 
   /** A request is let in. When its answer is through, the client may ask for more. */
@@ -245,7 +242,7 @@ export class HttpProxy {
     response.once('close', () => {
       guest.active -= 1;
       const stays = guest.active === 0 && !guest.left && !guest.stream.writableEnded && !guest.stream.destroyed;
-      if (stays) guest.visitor.expectAnother(this.#options.httpIdleMs);
+      if (stays) guest.visitor.expectAnother(this.#options.settings.httpIdleMs);
     });
   }
 

@@ -13,23 +13,28 @@ import type { Credentials } from '../socks/messages.ts';
 /** Says whether a client is who it claims to be. */
 export type Authenticate = (credentials: Credentials, from: string, signal: AbortSignal) => Promise<boolean>;
 
-export interface EntryOptions {
-  readonly streams: Streams;
-  readonly associate: AssociateOptions;
-  readonly authenticate: Authenticate;
+/** Read whenever they are needed. */
+interface EntrySettings {
   /** Whether clients need not say who they are. */
   readonly anonymous: boolean;
-  readonly share: FairShare;
-  readonly descriptors: Descriptors;
   /** How many may wait at the door, in all and of one address. */
   readonly strangersMax: number;
   readonly strangersPerAddressMax: number;
   /** From being accepted to the request, in milliseconds. */
   readonly handshakeMs: number;
-  /** How TLS is spoken, and where decrypted bytes wait. */
-  readonly tls: { readonly acceptor: ClientTls; readonly pool: BufferPool };
   /** How long an HTTP client may keep a connection between two requests, in milliseconds. */
   readonly httpIdleMs: number;
+}
+
+export interface EntryOptions {
+  readonly settings: EntrySettings;
+  readonly streams: Streams;
+  readonly associate: AssociateOptions;
+  readonly authenticate: Authenticate;
+  readonly share: FairShare;
+  readonly descriptors: Descriptors;
+  /** How TLS is spoken, and where decrypted bytes wait. */
+  readonly tls: { readonly acceptor: ClientTls; readonly pool: BufferPool };
   /** What the operator says this host is called, where that was said. */
   readonly advertised: string | undefined;
   /**

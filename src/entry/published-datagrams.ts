@@ -15,10 +15,13 @@ export interface PublishedDatagramsOptions {
   readonly destination: Address;
   readonly user: string | undefined;
   readonly maySend: (host: string) => boolean;
-  /** What may wait in one direction of one peer, and of the port, in bytes. */
-  readonly queueBytes: number;
-  /** How many addresses may send to it at a time. */
-  readonly peersMax: number;
+  /** Read whenever they are needed. */
+  readonly settings: {
+    /** What may wait in one direction of one peer, and of the port, in bytes. */
+    readonly udpQueueBytes: number;
+    /** How many addresses may send to it at a time. */
+    readonly udpPeersMax: number;
+  };
   readonly onTurnedAway: (from: string, error: DepotError) => void;
   readonly onUnforeseen: (error: unknown) => void;
 }
@@ -47,10 +50,12 @@ export class PublishedDatagrams {
   /** Rejects with `address-in-use`, or another `DepotError`. */
   static async listen(options: PublishedDatagramsOptions): Promise<PublishedDatagrams> {
     const published = new PublishedDatagrams(options);
-    const { listen, queueBytes, onUnforeseen } = options;
+    const { listen, settings, onUnforeseen } = options;
     const [host = listen.host] = await resolveHost(listen.host);
     const udp: UdpOptions = {
-      queueBytes,
+      get queueBytes() {
+        return settings.udpQueueBytes;
+      },
       onDatagram: (data, from) => published.#arrived(data, from),
       onError: (error) => {
         onUnforeseen(error);
@@ -93,14 +98,11 @@ export class PublishedDatagrams {
       this.#refused.delete(refused);
     }
     if (this.#closed || this.#refused.has(key)) return undefined;
-    const { maySend, peersMax, destination } = this.#options;
+    const { maySend, settings, destination } = this.#options;
     if (!maySend(from.host)) return this.#turnAway(from.host, 'not-allowed', 'it may not send to');
-    if (!this.#hasRoom(nowMs)) return this.#turnAway(from.host, 'limit-reached', `there are ${peersMax} others at`);
-    const peer = new Peer(
-      destination,
-      this.#options.queueBytes,
-      (data) => this.#udp?.send(data, from, ignore) ?? false,
-    );
+    if (!this.#hasRoom(nowMs))
+      return this.#turnAway(from.host, 'limit-reached', `there are ${settings.udpPeersMax} others at`);
+    const peer = new Peer(destination, settings.udpQueueBytes, (data) => this.#udp?.send(data, from, ignore) ?? false);
     void this.#carry(key, peer, from).catch(this.#options.onUnforeseen);
     return peer;
   }
@@ -114,8 +116,9 @@ export class PublishedDatagrams {
 
   /** Whether one more peer may be; where there are too many, one that has been silent makes room. */
   #hasRoom(nowMs: number): boolean {
-    if (this.#refused.size >= this.#options.peersMax) return false;
-    if (this.#peers.size < this.#options.peersMax) return true;
+    const { udpPeersMax } = this.#options.settings;
+    if (this.#refused.size >= udpPeersMax) return false;
+    if (this.#peers.size < udpPeersMax) return true;
     const [oldest] = this.#peers;
     if (oldest === undefined || oldest[1].heardAtMs > nowMs - QUIET_MS) return false;
     this.#peers.delete(oldest[0]);
@@ -137,11 +140,13 @@ export class PublishedDatagrams {
     return streams.carry(request, { datagrams: peer, signal: peer.gone, answer, onEnded });
   }
 
-  /** Ends every association, and gives the port back. */
-  end(error: DepotError): void {
+  /** Ends every association, and gives the port back. Returns how many there were. */
+  end(error: DepotError): number {
+    const { size } = this.#peers;
     this.#endAll(error);
     this.#udp?.close();
     this.#udp = undefined;
+    return size;
   }
 
   #endAll(error: DepotError): void {

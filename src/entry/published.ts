@@ -38,7 +38,7 @@ export interface PublishedOptions {
   readonly streams: Streams;
   readonly share: FairShare;
   readonly descriptors: Descriptors;
-  readonly datagrams: Pick<PublishedDatagramsOptions, 'queueBytes' | 'peersMax'>;
+  readonly settings: PublishedDatagramsOptions['settings'];
   /** Where a port listens that names no address of its own. */
   readonly defaultHost: string;
   /** Called with why somebody was not let in. */
@@ -64,9 +64,9 @@ export class PublishedPorts {
 
   /**
    * Opens the ports that are new. Rejects with `invalid-config` or `address-in-use`, nothing changed then. What it returns
-   * closes those that are no more, or lead elsewhere now, and ends what came through them.
+   * closes those that are no more, or lead elsewhere now, and ends what came through them: so many streams.
    */
-  async change(ports: readonly Published[]): Promise<() => Promise<void>> {
+  async change(ports: readonly Published[]): Promise<() => Promise<number>> {
     const { defaultHost, onUnforeseen } = this.#options;
     ports.forEach((port, index) => requireFrom(port, index, defaultHost));
     const [kept, gone]: [PublishedPort[], PublishedPort[]] = [[], [...this.#open]];
@@ -79,14 +79,16 @@ export class PublishedPorts {
     const waits = (port: Published): boolean => gone.some((open) => placeOf(open.port) === placeOf(port));
     const opened = await this.#openAll(added.filter((port) => !waits(port)));
     return async () => {
-      for (const port of gone) port.end(new DepotError('not-allowed', 'this published port was closed'));
+      const error = new DepotError('not-allowed', 'this published port was closed');
+      const ended = gone.reduce((sum, port) => sum + port.end(error), 0);
       this.#open = [...kept, ...opened];
       try {
         this.#open = [...this.#open, ...(await this.#openAll(added.filter(waits)))];
-      } catch (error) {
-        onUnforeseen(error);
+      } catch (unforeseen) {
+        onUnforeseen(unforeseen);
       }
       if (this.#closed) this.close();
+      return ended;
     };
   }
 
@@ -94,6 +96,15 @@ export class PublishedPorts {
   close(): void {
     this.#closed = true;
     for (const port of this.#open) port.close();
+  }
+
+  /** Ends those that two processes cannot have at once; `change` opens them again. */
+  yieldDatagrams(error: DepotError): void {
+    const [gone, kept] = [true, false].map((isUdp) =>
+      this.#open.filter(({ port }) => (port.protocol === 'udp') === isUdp),
+    ) as [PublishedPort[], PublishedPort[]];
+    for (const port of gone) port.end(error);
+    this.#open = kept;
   }
 
   /** All, or none. */
@@ -146,7 +157,6 @@ export class PublishedPort {
     published.#open = await (port.protocol === 'udp'
       ? PublishedDatagrams.listen({
           ...options,
-          ...options.datagrams,
           listen,
           destination: published.#destination,
           user: port.user,
@@ -172,11 +182,13 @@ export class PublishedPort {
     return this.#open instanceof Listener ? this.#open.legacy : undefined;
   }
 
-  /** Lets nobody in any more, and ends what came through it. */
-  end(error: DepotError): void {
+  /** Lets nobody in any more, and ends what came through it. Returns how many streams that were. */
+  end(error: DepotError): number {
     this.close();
-    for (const id of this.#streams) this.#options.streams.end(id, error);
-    if (this.#open instanceof PublishedDatagrams) this.#open.end(error);
+    if (this.#open instanceof PublishedDatagrams) return this.#open.end(error);
+    const ids = [...this.#streams];
+    for (const id of ids) this.#options.streams.end(id, error);
+    return ids.length;
   }
 
   /** Lets nobody in any more. */

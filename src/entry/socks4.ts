@@ -8,12 +8,12 @@ import type { EntryOptions } from './options.ts';
 import type { Visitor } from './visitor.ts';
 
 /** Serves one client until its request was answered. Rejects with why there was no request; what the client has to be told is written by then. */
-export const serveSocks4 = async (visitor: Visitor, { streams, anonymous }: EntryOptions): Promise<void> => {
+export const serveSocks4 = async (visitor: Visitor, { streams, settings }: EntryOptions): Promise<void> => {
   const { client, from, gone } = visitor;
-  const { command, destination } = await readRequest(visitor, anonymous);
+  const { command, destination } = await readRequest(visitor, settings);
   visitor.admit();
   await streams.carry(
-    { command, destination, user: undefined, from },
+    { command, destination, user: undefined, from, anonymous: true },
     {
       stream: client,
       signal: gone,
@@ -29,7 +29,7 @@ export const serveSocks4 = async (visitor: Visitor, { streams, anonymous }: Entr
   );
 };
 
-const readRequest = async ({ client, limit }: Visitor, anonymous: boolean): Promise<SocksRequest> => {
+const readRequest = async ({ client, limit }: Visitor, settings: EntryOptions['settings']): Promise<SocksRequest> => {
   const refuse = (why: string, reply: Reply = Reply.notAllowed): DepotError => {
     client.write([encodeSocks4Reply(reply)], ignore);
     return new DepotError('malformed-request', why);
@@ -38,7 +38,7 @@ const readRequest = async ({ client, limit }: Visitor, anonymous: boolean): Prom
     const decoded = decodeSocks4Request(client.early);
     if (decoded.kind === 'message') {
       client.consume(decoded.taken);
-      if (anonymous) return decoded.message;
+      if (settings.anonymous) return decoded.message;
       throw refuse('SOCKS4 has no passwords, and this server wants one');
     }
     if (decoded.kind === 'bad') throw refuse(decoded.why, decoded.reply);

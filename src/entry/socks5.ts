@@ -22,7 +22,7 @@ export const serveSocks5 = async (visitor: Visitor, options: EntryOptions): Prom
   const { request, user } = await shakeHands(visitor, options);
   visitor.admit();
   const { command, destination } = request;
-  const asked: Request = { command, destination, user, from };
+  const asked: Request = { command, destination, user, from, anonymous: user === undefined };
   if (command === 'associate') {
     await associate(visitor, asked, options);
     return;
@@ -72,13 +72,13 @@ const associate = async (
 /** Drives the table. */
 const shakeHands = async (
   { client, from, limit }: Visitor,
-  { authenticate, anonymous }: EntryOptions,
+  { authenticate, settings }: EntryOptions,
 ): Promise<Welcomed> => {
   let state: HandshakeState = 'greeting';
   let user: string | undefined;
   let event: HandshakeEvent = { type: 'bytes', bytes: client.early };
   for (;;) {
-    const step = advance(state, event, { anonymous });
+    const step = advance(state, event, settings);
     const stuck = step.taken === 0 && step.effects.length === 0;
     state = step.state;
     client.consume(step.taken);

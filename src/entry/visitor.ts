@@ -44,7 +44,7 @@ export class Visitor {
     this.#plain = SocketEndpoint.accept(accepted, options.share);
     this.#socket = this.#plain.socket;
     this.client = this.#early(this.#plain);
-    this.#limit = this.#wait(options.handshakeMs, 'the handshake took too long');
+    this.#limit = this.#wait(options.settings.handshakeMs, 'the handshake took too long');
   }
 
   /** Our address on this connection, where the client reached us. */

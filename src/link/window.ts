@@ -10,24 +10,26 @@ import { INITIAL_WINDOW_BYTES } from './frames.ts';
  */
 export class WindowBudget {
   readonly pool = new BufferPool();
-  #freeBytes: number;
+  /** Windows that are grown already keep what they have where it becomes less. */
+  limitBytes: number;
+  #takenBytes = 0;
 
   constructor(limitBytes: number) {
-    this.#freeBytes = limitBytes;
+    this.limitBytes = limitBytes;
   }
 
   take(bytes: number): boolean {
-    if (bytes > this.#freeBytes) return false;
-    this.#freeBytes -= bytes;
+    if (this.#takenBytes + bytes > this.limitBytes) return false;
+    this.#takenBytes += bytes;
     return true;
   }
 
   giveBack(bytes: number): void {
-    this.#freeBytes += bytes;
+    this.#takenBytes -= bytes;
   }
 }
 
-/** What the streams of a tunnel may hold. */
+/** What the streams of a tunnel may hold; read when it is needed. */
 export interface WindowOptions {
   /** The largest that the window may grow to, in bytes. */
   readonly maxBytes: number;

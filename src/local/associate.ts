@@ -16,10 +16,13 @@ export interface AssociatorOptions {
   readonly rules: Rules;
   readonly resolve: Resolve;
   readonly descriptors: Descriptors;
-  /** What may wait to be sent, in bytes, and as much again for names that are looked up. */
-  readonly udpQueueBytes: number;
-  /** How many destinations one association may have at a time. */
-  readonly udpDestinationsMax: number;
+  /** Read whenever they are needed. */
+  readonly settings: {
+    /** What may wait to be sent, in bytes, and as much again for names that are looked up. */
+    readonly udpQueueBytes: number;
+    /** How many destinations one association may have at a time. */
+    readonly udpDestinationsMax: number;
+  };
   /** Called once for each destination that gets nothing, with why. */
   readonly onRefused: (error: DepotError, destination: Address) => void;
 }
@@ -88,7 +91,7 @@ class AppDatagrams implements DatagramEndpoint {
       void this.#look(destination, address);
     }
     if (destination.addresses !== undefined) this.#transmit(data, destination, address.port);
-    else if (this.#waitingBytes + waitingBytes(data) > this.#options.udpQueueBytes) this.#drop();
+    else if (this.#waitingBytes + waitingBytes(data) > this.#options.settings.udpQueueBytes) this.#drop();
     else {
       this.#waitingBytes += waitingBytes(data);
       destination.waiting.push(Buffer.from(data));
@@ -116,7 +119,7 @@ class AppDatagrams implements DatagramEndpoint {
 
   /** Undefined where there are too many that are still in use. */
   #newDestination({ host, port }: Address, nowMs: number): Destination | undefined {
-    if (this.#destinations.size >= this.#options.udpDestinationsMax) {
+    if (this.#destinations.size >= this.#options.settings.udpDestinationsMax) {
       const [oldest] = this.#destinations;
       if (oldest === undefined || oldest[1].usedAtMs > nowMs - QUIET_MS) return undefined;
       this.#destinations.delete(oldest[0]);
@@ -167,9 +170,12 @@ class AppDatagrams implements DatagramEndpoint {
     const family = isIPv4(host) ? 'IPv4' : 'IPv6';
     const known = this.#sockets.get(family);
     if (known !== undefined) return known;
+    const { settings, descriptors } = this.#options;
     const socket = UdpSocket.towards(host, {
-      queueBytes: this.#options.udpQueueBytes,
-      descriptors: this.#options.descriptors,
+      get queueBytes() {
+        return settings.udpQueueBytes;
+      },
+      descriptors,
       onDatagram: (data, source) => this.#answered(data, source),
       onError: (error) => this.#fail(error),
     });

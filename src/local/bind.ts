@@ -17,8 +17,8 @@ export interface BinderOptions {
   readonly resolve: Resolve;
   readonly share: FairShare;
   readonly descriptors: Descriptors;
-  /** How long the app may take to connect, in milliseconds. */
-  readonly bindMs: number;
+  /** Read for each request: how long the app may take to connect, in milliseconds. */
+  readonly settings: { readonly bindMs: number };
 }
 
 /** A client that does not say who will connect; and an address of its family that is far away, to find ours. */
@@ -29,9 +29,10 @@ export const mayStayBound = (rules: Rules, host: string, app: string): Verdict =
   rules.checkBind(host, host in ANYBODY ? host : app);
 
 export const createBinder =
-  ({ rules, resolve, share, bindMs, descriptors }: BinderOptions): Connector =>
+  ({ rules, resolve, share, settings, descriptors }: BinderOptions): Connector =>
   async ({ destination }, signal, { listening }) => {
     const { host } = destination;
+    const { bindMs } = settings;
     const tooLate = (): DepotError =>
       new DepotError('dial-timeout', `${formatAddress(destination)} did not connect in ${bindMs / 1000} s`);
     const limit = deadline(bindMs, tooLate, signal);

@@ -1,5 +1,6 @@
 // Local's Connector: one for each command.
 
+import type { LocalConfig } from '../config/schema.ts';
 import type { Connector } from '../net/connector.ts';
 import type { Command } from '../socks/messages.ts';
 import { type AssociatorOptions, createAssociator } from './associate.ts';
@@ -9,6 +10,7 @@ import { type ConnectApp, orOwnApp } from './own-apps.ts';
 import { createResolver, createReverseResolver, type ResolverOptions } from './resolver.ts';
 
 interface ConnectorOptions extends AssociatorOptions, BinderOptions, DialerOptions, ResolverOptions {
+  readonly settings: LocalConfig;
   /** Asked before anything is dialed, where a program that embeds this local has apps of its own. */
   readonly connectApp: ConnectApp | undefined;
 }

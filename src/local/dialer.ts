@@ -14,16 +14,17 @@ import { stepper } from './steps.ts';
 export interface DialerOptions {
   readonly rules: Rules;
   readonly resolve: Resolve;
-  /** For name and connection together, in milliseconds. */
-  readonly dialMs: number;
+  /** Read for each request: what there is for name and connection together, in milliseconds. */
+  readonly settings: { readonly dialMs: number };
   readonly share: FairShare;
   readonly descriptors: Descriptors;
 }
 
 export const createDialer =
-  ({ rules, resolve, dialMs, share, descriptors }: DialerOptions): Connector =>
+  ({ rules, resolve, settings, share, descriptors }: DialerOptions): Connector =>
   async ({ destination, addressRules }, signal, { step: tell, decided }) => {
     const { host, port } = destination;
+    const { dialMs } = settings;
     const target = formatAddress(destination);
     const tooLate = (): DepotError => new DepotError('dial-timeout', `${target} did not answer in ${dialMs / 1000} s`);
     const limit = deadline(dialMs, tooLate, signal);

@@ -5,6 +5,7 @@ import { Home } from '../config/home.ts';
 import { type ConfigSources, loadConfig } from '../config/load.ts';
 import { type Reloaded, Reloading } from '../config/reloading.ts';
 import { LocalConfig } from '../config/schema.ts';
+import { windowsOf } from '../config/windows.ts';
 import { DepotError } from '../errors.ts';
 import type { WebPage } from '../watch/admin-api.ts';
 import type { Open } from '../link/messages.ts';
@@ -44,6 +45,7 @@ export class DepotLocal implements AsyncDisposable {
   /** What goes on, and what went on since the start. */
   readonly watcher: Watcher;
 
+  readonly #config: LocalConfig;
   readonly #reloading: Reloading<typeof LocalConfig>;
   readonly #log: Log;
   readonly #descriptors: Descriptors;
@@ -62,6 +64,8 @@ export class DepotLocal implements AsyncDisposable {
     { link, log, resolve = resolveHost, connectApp }: Pick<LocalOptions, 'link' | 'log' | 'resolve' | 'connectApp'>,
   ) {
     const share = new FairShare();
+    const budget = new WindowBudget(config.windowBudgetBytes);
+    this.#config = config;
     this.#log = logOf(log, config.logLevel);
     this.#descriptors = new Descriptors(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
@@ -74,14 +78,11 @@ export class DepotLocal implements AsyncDisposable {
         connectApp,
         share,
         descriptors: this.#descriptors,
-        dialMs: config.dialMs,
-        bindMs: config.bindMs,
-        udpQueueBytes: config.udpQueueBytes,
-        udpDestinationsMax: config.udpDestinationsMax,
+        settings: config,
         onRefused: ({ code, message }, destination) =>
           this.#log.info({ event: 'datagrams-refused', destination, code }, `datagrams are dropped: ${message}`),
       }),
-      { ...config, descriptors: this.#descriptors },
+      { settings: config, descriptors: this.#descriptors },
       {
         onStart: (stream) => {
           this.watcher.streamStarted(stream);
@@ -100,11 +101,7 @@ export class DepotLocal implements AsyncDisposable {
       link,
       resolve,
       share,
-      windows: {
-        maxBytes: config.windowMaxBytes,
-        budget: new WindowBudget(config.windowBudgetBytes),
-        datagramBytes: config.udpQueueBytes,
-      },
+      windows: windowsOf(config, budget),
       accept: (open, incoming) => void this.#accept(open, incoming),
       log: this.#log,
       onConnected: (connected) => this.events.emit('connected', connected),
@@ -116,12 +113,12 @@ export class DepotLocal implements AsyncDisposable {
       schema: LocalConfig,
       sources,
       config,
-      live: ['allow', 'logLevel', 'drainMs'],
       prepare: (next) => {
         const rules = new Rules(next.allow);
         return () => {
           setLevel(log, this.#log, next.logLevel);
-          this.#use(rules);
+          budget.limitBytes = next.windowBudgetBytes;
+          return this.#use(rules);
         };
       },
       log: this.#log,
@@ -216,7 +213,7 @@ export class DepotLocal implements AsyncDisposable {
     this.#draining = true;
     if (mayEnd) {
       this.#uplink.drain();
-      await drain(this.#streams, this.#reloading.config.drainMs, this.#log);
+      await drain(this.#streams, this.#config.drainMs, this.#log);
     }
     const error = new DepotError('stopped', 'this local was stopped');
     this.#streams.endAll(error);
@@ -232,14 +229,17 @@ export class DepotLocal implements AsyncDisposable {
     return this.stop();
   }
 
-  #use(rules: Rules): void {
+  /** Returns how many streams these forbid, and so end. */
+  #use(rules: Rules): number {
+    let ended = 0;
     this.#rules.replaceBy(rules);
     for (const { id, command, target, app } of this.#streams.snapshots()) {
       if (app === undefined) continue;
       const { allowed, reason } =
         command === 'bind' ? mayStayBound(rules, target.host, app.host) : rules.check(target.host, app.host, app.port);
-      if (!allowed) this.#streams.end(id, new DepotError('not-allowed', reason));
+      if (!allowed && this.#streams.end(id, new DepotError('not-allowed', reason))) ended += 1;
     }
+    return ended;
   }
 
   #accept({ command, destination, user, from, addressRules }: Open, incoming: IncomingStream): Promise<void> {

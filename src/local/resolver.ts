@@ -12,8 +12,8 @@ export interface ResolverOptions {
   readonly rules: Rules;
   readonly resolve: Resolve;
   readonly reverse: Reverse;
-  /** In milliseconds. */
-  readonly dialMs: number;
+  /** Read for each request, in milliseconds. */
+  readonly settings: { readonly dialMs: number };
 }
 
 const within = async <T>(work: Promise<T>, host: string, dialMs: number, signal: AbortSignal): Promise<T> => {
@@ -33,7 +33,7 @@ export const createResolver =
     const allowed = await within(
       allowedAddresses(options, host, undefined, addressRules),
       host,
-      options.dialMs,
+      options.settings.dialMs,
       signal,
     );
     return { kind: 'answer', bound: { host: allowed.find(isIPv4) ?? allowed[0] ?? host, port: 0 } };
@@ -41,9 +41,10 @@ export const createResolver =
 
 /** The name of an address. */
 export const createReverseResolver =
-  ({ rules, reverse, dialMs }: ResolverOptions): Connector =>
+  ({ rules, reverse, settings }: ResolverOptions): Connector =>
   async ({ destination: { host } }, signal) => {
     const { allowed, reason } = rules.check(host, host, undefined);
     if (!allowed) throw new DepotError('not-allowed', reason);
-    return { kind: 'answer', bound: { host: await within(reverse(host), host, dialMs, signal), port: 0 } };
+    const name = await within(reverse(host), host, settings.dialMs, signal);
+    return { kind: 'answer', bound: { host: name, port: 0 } };
   };

@@ -15,6 +15,8 @@ export interface Request {
   readonly user: string | undefined;
   /** The client's IP address. */
   readonly from: string;
+  /** Whether it was let in at the entry without having to say who it is. */
+  readonly anonymous?: boolean;
   /** In local: what the server's rules say of the addresses that the destination may turn out to have. */
   readonly addressRules?: readonly AddressRule[] | undefined;
 }

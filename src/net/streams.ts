@@ -81,11 +81,16 @@ export interface StreamProgress {
   readonly bytesDown: number;
 }
 
-export interface StreamsOptions {
+/** Read whenever they are needed. */
+interface StreamsSettings {
   /** How long an association may carry nothing, in milliseconds. */
   readonly udpIdleMs: number;
   /** How many streams may run at a time; fewer where fewer files may be open. */
   readonly streamsMax: number;
+}
+
+export interface StreamsOptions {
+  readonly settings: StreamsSettings;
   readonly descriptors: Descriptors;
 }
 
@@ -107,7 +112,6 @@ export class Streams {
   readonly #connector: Connector;
   readonly #hooks: StreamHooks;
   readonly #options: StreamsOptions;
-  readonly #max: number;
   readonly #running = new Map<number, Running>();
   readonly #empty: (() => void)[] = [];
   #lastId = 0;
@@ -115,7 +119,6 @@ export class Streams {
   constructor(connector: Connector, options: StreamsOptions, hooks: StreamHooks = {}) {
     this.#connector = connector;
     this.#options = options;
-    this.#max = options.descriptors.atMost(options.streamsMax, 1);
     this.#hooks = hooks;
   }
 
@@ -156,8 +159,9 @@ export class Streams {
    * kept but `onEnded`. Failures are its answer, never a rejection.
    */
   async carry(request: Request, asker: Asker): Promise<void> {
-    if (this.#running.size >= this.#max) {
-      const full = this.#options.descriptors.full();
+    const { settings, descriptors } = this.#options;
+    if (this.#running.size >= descriptors.atMost(settings.streamsMax, 1)) {
+      const full = descriptors.full();
       this.#hooks.onAnswer?.(undefined, full.reply, 0);
       asker.answer(full);
       asker.onEnded?.();
@@ -223,7 +227,7 @@ export class Streams {
   ): Relay | DatagramRelay {
     if (connection.kind === 'stream' && stream !== undefined) return new Relay(stream, connection.stream, onEnded);
     if (connection.kind === 'datagrams' && datagrams !== undefined)
-      return new DatagramRelay(datagrams, connection.datagrams, this.#options.udpIdleMs, onEnded);
+      return new DatagramRelay(datagrams, connection.datagrams, this.#options.settings.udpIdleMs, onEnded);
     const error = new DepotError('internal', `the answer was ${connection.kind}, which nobody asked for`);
     abandon(connection, error);
     throw error;
@@ -257,6 +261,13 @@ export class Streams {
     stream.aborter?.abort(error);
     stream.relay?.abort(error);
     return true;
+  }
+
+  /** Ends those that were asked for like this. Returns how many. */
+  endWhere(isMeant: (request: Request) => boolean, error: DepotError): number {
+    const meant = [...this.#running.values()].filter(({ request }) => isMeant(request));
+    for (const { id } of meant) this.end(id, error);
+    return meant.length;
   }
 
   endAll(error: DepotError): void {

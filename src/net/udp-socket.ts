@@ -8,7 +8,7 @@ import type { Descriptors } from './descriptors.ts';
 import { type Address, canonicalHost, isIPv4 } from '../socks/address.ts';
 
 export interface UdpOptions {
-  /** What may wait to be sent, in bytes. */
+  /** What may wait to be sent, in bytes; read for each datagram. */
   readonly queueBytes: number;
   /** Given where the socket may be one too many. */
   readonly descriptors?: Descriptors | undefined;
@@ -27,12 +27,13 @@ const ANY_PORT: PortRange = [0, 0];
 
 export class UdpSocket {
   readonly #socket: dgram.Socket;
-  readonly #queueBytes: number;
+  readonly #options: Pick<UdpOptions, 'queueBytes'>;
   /** Whether it is an IPv6 socket that IPv4 addresses can reach. */
   readonly #isDual: boolean;
 
-  private constructor(own: string, { queueBytes, onDatagram, onError }: UdpOptions, isDual = false) {
-    this.#queueBytes = queueBytes;
+  private constructor(own: string, options: UdpOptions, isDual = false) {
+    const { onDatagram, onError } = options;
+    this.#options = options;
     this.#isDual = isDual;
     const type = isIPv4(own) ? 'udp4' : 'udp6';
     this.#socket = dgram.createSocket({ type, ipv6Only: type === 'udp6' && !isDual, lookup: asItIs });
@@ -96,7 +97,7 @@ export class UdpSocket {
   send(data: Uint8Array, { host, port }: Address, failed: () => void): boolean {
     if (port === 0) return false;
     const waiting = this.#socket.getSendQueueSize() + this.#socket.getSendQueueCount() * OVERHEAD_BYTES;
-    if (waiting + data.length > this.#queueBytes) return false;
+    if (waiting + data.length > this.#options.queueBytes) return false;
     this.#socket.send(data, port, this.#isDual && isIPv4(host) ? `::ffff:${host}` : host, (error) => {
       if (error) failed();
     });

@@ -1,6 +1,7 @@
 // Those who were accepted and have not said yet what they want. Bounded, in all and from one address: whoever comes when
 // it is full takes the place of the one who has waited longest, so that strangers who say nothing keep nobody out.
 
+import type { Descriptors } from './descriptors.ts';
 import { networkOf } from '../socks/address.ts';
 
 /** Whoever waits. */
@@ -13,6 +14,7 @@ export interface Waiting {
   destroy(): void;
 }
 
+/** Read whenever somebody comes. */
 export interface WaitingRoomOptions {
   /** How many may wait in all. */
   readonly strangersMax: number;
@@ -24,6 +26,16 @@ export interface WaitingRoomOptions {
 export const roomAmong = (connectionsMax: number): WaitingRoomOptions => ({
   strangersMax: Math.ceil(connectionsMax / 2),
   strangersPerAddressMax: Math.ceil(connectionsMax / 4),
+});
+
+/** As the settings say, but for no more than this part of the files that are not reserved. */
+export const roomFor = (settings: WaitingRoomOptions, descriptors: Descriptors, part: number): WaitingRoomOptions => ({
+  get strangersMax() {
+    return descriptors.atMost(settings.strangersMax, part);
+  },
+  get strangersPerAddressMax() {
+    return settings.strangersPerAddressMax;
+  },
 });
 
 export class WaitingRoom {
@@ -46,8 +58,9 @@ export class WaitingRoom {
     const neighbours = this.#byNetwork.get(network) ?? new Set();
     this.#byNetwork.set(network, neighbours.add(waiting));
     this.#all.add(waiting);
-    if (neighbours.size > this.#options.strangersPerAddressMax) this.#showOut(neighbours);
-    else if (this.#all.size > this.#options.strangersMax) this.#showOut(this.#all);
+    const { strangersMax, strangersPerAddressMax } = this.#options;
+    while (neighbours.size > strangersPerAddressMax) this.#showOut(neighbours);
+    while (this.#all.size > strangersMax) this.#showOut(this.#all);
   }
 
   leave(waiting: Waiting): void {

@@ -21,6 +21,8 @@ export interface DecidedUser {
 
 export interface Knowledge {
   readonly user: (name: string) => DecidedUser | undefined;
+  /** Whether clients need not say who they are. */
+  readonly anonymous: boolean;
   /** The rules for everybody, after a user's own. */
   readonly rules: readonly OrderedRule[];
   readonly routes: RouteKnowledge;
@@ -64,7 +66,10 @@ export interface Decision extends Verdict {
   readonly user: string | undefined;
 }
 
-type Asked = Pick<Request, 'command' | 'destination' | 'user' | 'from'>;
+type Asked = Pick<Request, 'command' | 'destination' | 'user' | 'from' | 'anonymous'>;
+
+/** Why a request or a stream ends whose client was let in while nobody was asked. */
+export const HAS_TO_SAY = 'clients have to say who they are';
 
 const refuse = (code: ErrorCode, reason: string): never => {
   throw new DepotError(code, reason);
@@ -166,6 +171,7 @@ export const decide = (asked: Asked, knowledge: Knowledge): Decision => {
   let found: Route | undefined;
   try {
     const user = names && knowledge.user(names.user);
+    if (asked.anonymous === true && !knowledge.anonymous) return refuse('not-allowed', HAS_TO_SAY);
     if (names !== undefined) {
       if (user === undefined) return refuse('not-allowed', `there is no user ${names.user} any more`);
       passed(`there is a user ${names.user}`);

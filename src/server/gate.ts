@@ -2,6 +2,7 @@
 // and again about streams that run, when a user was changed, is over its limit, or is not valid any more.
 
 import { isDeepStrictEqual } from 'node:util';
+import type { ServerConfig } from '../config/schema.ts';
 import { forBrowsers } from '../entry/pac-rules.ts';
 import { DepotError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -11,13 +12,13 @@ import type { UserLimits } from '../rules/limits.ts';
 import { type OrderedRule, parseOrderedRule } from '../rules/ordered.ts';
 import type { Store } from '../store/store.ts';
 import { Accounts } from './accounts.ts';
-import { type Candidate, type Decision, decide, type DecidedUser } from './decide.ts';
+import { type Candidate, type Decision, decide, type DecidedUser, HAS_TO_SAY } from './decide.ts';
 import { Rates } from './rates.ts';
 import type { Registry } from './registry.ts';
 import type { Policy } from './policy.ts';
 import { splitUser } from './router.ts';
 
-type Asked = Pick<Request, 'command' | 'destination' | 'user' | 'from'>;
+type Asked = Pick<Request, 'command' | 'destination' | 'user' | 'from' | 'anonymous'>;
 
 export interface GateOptions {
   readonly store: Store;
@@ -25,8 +26,7 @@ export interface GateOptions {
   readonly log: Log;
   readonly streams: () => Streams;
   readonly policy: Policy;
-  /** Whether clients need not say who they are. */
-  readonly anonymous: boolean;
+  readonly config: Pick<ServerConfig, 'allowAnonymous'>;
 }
 
 /** What ends a stream that runs already. That its local is away, or that there are more locals now, does not. */
@@ -93,25 +93,27 @@ export class Gate {
   /** What a browser of this user, or of anybody, is told to send here besides `*.depot`. */
   pacRules(asked: string | undefined): readonly OrderedRule[] {
     const { rules, pacHosts } = this.#policy;
-    const { store, anonymous } = this.#options;
+    const { store, config } = this.#options;
     const { user: name, local } = splitUser(asked ?? '');
     const user = asked === undefined ? undefined : this.#user(name);
-    if (user === undefined) return forBrowsers([...pacHosts, ...(anonymous ? rules : [])]);
+    if (user === undefined) return forBrowsers([...pacHosts, ...(config.allowAnonymous ? rules : [])]);
     // A host that is no `.depot` name has to lead to some local.
     const isRouted = local !== undefined || user.locals.length > 0 || store.localNames().size === 1;
     return forBrowsers([...pacHosts, ...(isRouted ? [...user.rules, ...rules] : [])]);
   }
 
-  /** Puts other rules, groups and rates in force, and ends the streams that they forbid. */
-  use(policy: Policy): void {
+  /** Puts other rules, groups and rates in force, and ends the streams that are not allowed any more. Returns how many. */
+  use(policy: Policy): number {
     const before = this.#policy;
     this.#policy = policy;
     this.#rates.localsChanged();
+    let ended = this.#endAnonymous();
     for (const [user, streams] of Map.groupBy(this.#options.streams().snapshots(), userOf))
-      this.#endForbidden(user, streams, (asked, { local, addressRules }) => {
+      ended += this.#endForbidden(user, streams, (asked, { local, addressRules }) => {
         const earlier = this.#decide(asked, () => 0, before).candidates.find((one) => one.local === local);
         return !isDeepStrictEqual(earlier?.addressRules, addressRules);
       });
+    return ended;
   }
 
   /** Ends the streams that the user may not have any more. */
@@ -132,10 +134,11 @@ export class Gate {
   }
 
   #decide(asked: Asked, streams: (user: string) => number, { rules, groups } = this.#policy): Decision {
-    const { store, registry } = this.#options;
+    const { store, registry, config } = this.#options;
     const known = store.localNames();
     return decide(asked, {
       user: (name) => this.#user(name),
+      anonymous: config.allowAnonymous,
       rules,
       routes: {
         all: () => [...known],
@@ -165,21 +168,30 @@ export class Gate {
     return all.filter((stream) => userOf(stream) === name);
   }
 
-  /** Oldest first, so that of too many streams the newest end. */
+  /** Those whose client was not asked who it is, where it would be now. */
+  #endAnonymous(): number {
+    const { streams, config } = this.#options;
+    if (config.allowAnonymous) return 0;
+    return streams().endWhere(({ anonymous = false }) => anonymous, new DepotError('not-allowed', HAS_TO_SAY));
+  }
+
+  /** Oldest first, so that of too many streams the newest end. Returns how many did. */
   #endForbidden(
     name: string | undefined,
     streams: readonly StreamSnapshot[],
     hasNewAddressRules: HasNewAddressRules,
-  ): void {
+  ): number {
     let kept = 0;
+    let ended = 0;
     for (const stream of streams) {
       const asked = { ...stream, destination: stream.target };
       const decision = this.#decide(asked, () => kept);
       const error =
         this.#whyNotOn(name, stream) ?? whyEnded(decision, stream, (candidate) => hasNewAddressRules(asked, candidate));
       if (error === undefined) kept += 1;
-      else this.#options.streams().end(stream.id, error);
+      else if (this.#options.streams().end(stream.id, error)) ended += 1;
     }
+    return ended;
   }
 
   /** Whether a stream runs through a local that its user may not use at all. */

@@ -10,7 +10,7 @@ import { deadline } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { FrameConnection, type HeartbeatOptions } from '../net/frame-connection.ts';
-import { WaitingRoom, type WaitingRoomOptions } from '../net/waiting-room.ts';
+import { roomFor, WaitingRoom, type WaitingRoomOptions } from '../net/waiting-room.ts';
 import type { TlsAcceptor } from '../net/tls.ts';
 import { canonicalHost } from '../socks/address.ts';
 
@@ -22,10 +22,8 @@ export interface Caller {
 
 export interface LinkDoorOptions {
   readonly acceptor: TlsAcceptor;
-  /** How many may knock, in all and of one address. */
-  readonly room: WaitingRoomOptions;
-  readonly handshakeMs: number;
-  readonly heartbeat: HeartbeatOptions;
+  /** Read whenever they are needed: how many may knock, in all and of one address; and times. */
+  readonly settings: WaitingRoomOptions & HeartbeatOptions & { readonly handshakeMs: number };
   readonly share: FairShare;
   readonly descriptors: Descriptors;
   /** Takes over the connection before it returns, or throws what the other side shall be told. */
@@ -43,13 +41,11 @@ export class LinkDoor {
 
   constructor(options: LinkDoorOptions) {
     this.#options = options;
-    const { room, descriptors } = options;
-    const strangersMax = descriptors.atMost(room.strangersMax, STRANGERS_PART);
-    this.#knocking = new WaitingRoom({ ...room, strangersMax });
+    this.#knocking = new WaitingRoom(roomFor(options.settings, options.descriptors, STRANGERS_PART));
   }
 
   async serve(socket: net.Socket): Promise<void> {
-    const { acceptor, handshakeMs, heartbeat, share, onHello, onTurnedAway } = this.#options;
+    const { acceptor, settings, share, onHello, onTurnedAway } = this.#options;
     const from = canonicalHost(socket.remoteAddress ?? '');
     const refusal = this.#options.descriptors.refusal(socket, 'knock');
     if (refusal !== undefined) {
@@ -58,7 +54,7 @@ export class LinkDoor {
       onTurnedAway(from, refusal);
       return;
     }
-    const limit = deadline(handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
+    const limit = deadline(settings.handshakeMs, () => new DepotError('timed-out', 'the handshake took too long'));
     const knocking = { from, destroy: () => void socket.destroy() };
     const done = (): void => {
       limit.clear();
@@ -83,7 +79,7 @@ export class LinkDoor {
             }
           },
         ),
-        heartbeat,
+        settings,
         share,
       );
       limit.signal.addEventListener('abort', () => {

@@ -68,9 +68,7 @@ export const createLinks = ({
     share,
     descriptors,
     acceptor: new TlsAcceptor(identity),
-    room: config,
-    handshakeMs: config.handshakeMs,
-    heartbeat: config,
+    settings: config,
     onHello: (hello, caller, connection) => admission.receive(hello, caller, connection),
     onTurnedAway: incidents.at('control'),
   });

@@ -7,13 +7,12 @@ import type { Log } from '../log.ts';
 import { Notices } from '../watch/notices.ts';
 
 /** Undefined where nobody is to be told. Throws `invalid-config`. */
-export const createNotices = (
-  { webhookUrl: url, webhookSecretFile: file, webhookAfterMs: afterMs }: ServerConfig,
-  log: Log,
-): Notices | undefined =>
-  url === undefined
-    ? undefined
-    : new Notices({ url, secret: file === undefined ? undefined : secretIn(file), afterMs, log });
+export const createNotices = (config: ServerConfig, log: Log): Notices | undefined => {
+  const { webhookUrl: url, webhookSecretFile: file } = config;
+  if (url === undefined) return undefined;
+  const secret = file === undefined ? undefined : secretIn(file);
+  return new Notices({ url, secret, afterMs: () => config.webhookAfterMs, log });
+};
 
 const secretIn = (file: string): string => {
   try {

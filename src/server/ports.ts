@@ -62,15 +62,12 @@ export class Ports {
           ? control
           : await open({ host, port: tunnelPort ?? port, purpose: 'tunnel', flag: '--tunnel-port' }, onLink);
       const socks = await open({ host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' }, onClient);
-      const ports = new Ports(
-        { control, tunnel, socks },
-        {
-          ...published,
-          datagrams: { queueBytes: config.udpQueueBytes, peersMax: config.udpPeersMax },
-          defaultHost: socksHost,
-          inherit,
-        },
-      );
+      const ports = new Ports({ control, tunnel, socks }, {
+        ...published,
+        settings: config,
+        defaultHost: socksHost,
+        inherit,
+      });
       const now = config.publish.filter(({ protocol }) => inherit === undefined || protocol !== 'udp');
       await (
         await ports.publish(now)
@@ -103,7 +100,7 @@ export class Ports {
   }
 
   /** Opens and closes published ports, by what differs; see `PublishedPorts.change`. */
-  publish(ports: readonly Published[]): Promise<() => Promise<void>> {
+  publish(ports: readonly Published[]): Promise<() => Promise<number>> {
     return this.#published.change(ports);
   }
 

@@ -37,7 +37,7 @@ import { Registry } from './registry.ts';
 import { splitUser } from './router.ts';
 import { advertisedHost, openServerState, requireSomebody, type ServerOptions, type ServerState } from './state.ts';
 import { policyOf } from './policy.ts';
-import { entrySettingsOf, LIVE_SETTINGS } from './settings.ts';
+import { entrySettingsOf } from './settings.ts';
 import { roleOf, statusOfLocals } from './status.ts';
 import { createWatcher } from './watching.ts';
 import { startDashboard } from './web.ts';
@@ -110,7 +110,7 @@ export class DepotServer implements AsyncDisposable {
       log,
       streams: () => this.#streams,
       policy: state.policy,
-      anonymous: config.allowAnonymous,
+      config,
     });
     const connector = new ServerConnector({ registry: this.#registry, gate: this.#gate, log, config });
     this.#checker = new Checker({
@@ -120,7 +120,7 @@ export class DepotServer implements AsyncDisposable {
     });
     this.#streams = new Streams(
       connector.connect,
-      { ...config, descriptors: this.#descriptors },
+      { settings: config, descriptors: this.#descriptors },
       {
         onStart: (stream) => {
           this.#gate.started(stream);
@@ -149,14 +149,14 @@ export class DepotServer implements AsyncDisposable {
     this.#reloading = new Reloading({
       ...state,
       schema: ServerConfig,
-      live: LIVE_SETTINGS,
       prepare: async (next) => {
         const policy = policyOf(next, store.localNames());
+        requireSomebody({ config: next, store });
         const publish = await this.#ports?.publish(next.publish);
         return async () => {
           setLevel(option, log, next.logLevel);
-          this.#gate.use(policy);
-          await publish?.();
+          budget.limitBytes = next.windowBudgetBytes;
+          return this.#gate.use(policy) + ((await publish?.()) ?? 0);
         };
       },
       log,
@@ -179,7 +179,7 @@ export class DepotServer implements AsyncDisposable {
       ...this.#links,
       locals: this.#registry,
       log,
-      drainMs: () => this.#reloading.config.drainMs,
+      drainMs: () => this.#state.config.drainMs,
       ports: () => this.#ports,
       doors: this.#doors,
       watcher: this.watcher,
@@ -239,7 +239,7 @@ export class DepotServer implements AsyncDisposable {
     this.#administration = administrationOf(this.#state, {
       port: control.address.port,
       ...this.#concerned,
-      invitationMs: () => this.#reloading.config.invitationMs,
+      invitationMs: () => this.#state.config.invitationMs,
       onWebPassword: () => this.#doors.endSessions(),
       tell: predecessor && ((change) => predecessor.tell(change)),
     });
@@ -262,7 +262,6 @@ export class DepotServer implements AsyncDisposable {
     });
     await predecessor?.takeOver({
       arrived: (locals, clients) => Promise.all([this.#registry.arrived(locals), this.#links.clients.arrived(clients)]),
-      refresh: () => store.refresh(),
       begin: async () => {
         await (
           await ports.publish(config.publish)

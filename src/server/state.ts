@@ -43,6 +43,7 @@ export const advertisedHost = ({ advertise, host }: ServerConfig): string =>
 
 /** A server's state on disk: opened by the server itself, or by a command while no server runs. */
 export interface ServerState {
+  /** What is in force; a reload writes into it. */
   readonly config: ServerConfig;
   readonly home: Home;
   readonly store: Store;
@@ -90,7 +91,7 @@ export const offlineAdministration = ({ config, store, identity, policy }: Serve
   });
 
 /** A port that anybody can reach and nobody can use, or worse, that everybody can use, is an accident. */
-export const requireSomebody = ({ config, store }: ServerState): void => {
+export const requireSomebody = ({ config, store }: Pick<ServerState, 'config' | 'store'>): void => {
   const { host, socksHost = host, allowAnonymous } = config;
   if (allowAnonymous || isLoopbackHost(socksHost) || store.users().length > 0) return;
   throw new DepotError(

@@ -13,12 +13,15 @@ import { type AcceptStream, Tunnel } from '../net/tunnel.ts';
 import { TunnelSet } from '../net/tunnel-set.ts';
 
 export interface PoolOptions {
-  /** Idle tunnels that are kept ready. */
-  readonly min: number;
-  /** The most tunnels that there may be. */
-  readonly max: number;
-  /** How long the id of a tunnel is good, in milliseconds. */
-  readonly idMs: number;
+  /** Read whenever they are needed. */
+  readonly settings: {
+    /** Idle tunnels that are kept ready. */
+    readonly tunnelsMin: number;
+    /** The most tunnels that there may be. */
+    readonly tunnelsMax: number;
+    /** How long the id of a tunnel is good, in milliseconds. */
+    readonly tunnelIdMs: number;
+  };
   readonly windows: WindowOptions;
   /** What to do with streams that the other side opens; where it is not given, opening one is a violation. */
   readonly accept?: AcceptStream;
@@ -28,8 +31,8 @@ export interface PoolOptions {
 const ID_BYTES = 32;
 /** How long demand is remembered: tunnels that bursts need again within this time stay. */
 const DEMAND_MS = 3500;
-/** How often is looked for tunnels that are not needed any more. */
-const SHRINK_MS = 500;
+/** How often is looked for tunnels that are not needed any more, or are since a reload. */
+const LOOK_MS = 500;
 
 /** A request that waits for the very tunnel that was asked for with it. */
 interface Waiter {
@@ -49,14 +52,18 @@ export class TunnelPool {
   readonly #options: PoolOptions;
   readonly #tunnels = new TunnelSet();
   readonly #expected = new Map<string, Expected>();
-  readonly #shrinkTimer: NodeJS.Timeout;
+  readonly #lookTimer: NodeJS.Timeout;
   #settling: PromiseWithResolvers<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
   #closed: DepotError | undefined;
 
   constructor(control: FrameConnection, options: PoolOptions) {
     this.#control = control;
     this.#options = options;
-    this.#shrinkTimer = setInterval(() => this.#shrink(), SHRINK_MS);
+    this.#lookTimer = setInterval(() => {
+      this.#shrink();
+      this.#grow();
+    }, LOOK_MS);
     this.#grow();
   }
 
@@ -75,8 +82,8 @@ export class TunnelPool {
       if (this.#closed !== undefined) throw this.#closed;
       const tunnel = this.#tunnels.best();
       if (tunnel !== undefined) return tunnel.open(open, signal, progress);
-      if (this.#expected.size < this.#options.max + this.#options.min)
-        return await this.#openWithTunnel(open, signal, progress);
+      const { tunnelsMin, tunnelsMax } = this.#options.settings;
+      if (this.#expected.size < tunnelsMax + tunnelsMin) return await this.#openWithTunnel(open, signal, progress);
       await this.#tunnels.change(signal);
     }
   }
@@ -86,7 +93,10 @@ export class TunnelPool {
     const expected = this.#expected.get(id);
     if (expected === undefined || this.#closed !== undefined) return false;
     this.#forget(id, expected);
-    const onChange = (): void => this.#grow();
+    const onChange = (): void => {
+      if (this.#idle !== undefined && this.streams === 0) this.#idle.resolve();
+      this.#grow();
+    };
     connection.runsBeside(this.#control);
     const { windows, accept } = this.#options;
     const tunnel = new Tunnel(connection, { windows, onChange, ...(accept && { accept }) });
@@ -116,11 +126,24 @@ export class TunnelPool {
     return this.#settling.promise;
   }
 
+  /** Takes `settle` back. */
+  resume(): void {
+    this.#settling = undefined;
+    this.#grow();
+  }
+
+  /** Resolves as soon as no stream runs. */
+  idle(): Promise<void> {
+    this.#idle ??= Promise.withResolvers();
+    if (this.streams === 0) this.#idle.resolve();
+    return this.#idle.promise;
+  }
+
   /** Ends every tunnel and every request that waits for one. */
   close(error: DepotError): void {
     if (this.#closed !== undefined) return;
     this.#closed = error;
-    clearInterval(this.#shrinkTimer);
+    clearInterval(this.#lookTimer);
     for (const { timer, waiter } of this.#expected.values()) {
       clearTimeout(timer);
       waiter?.failed(error);
@@ -146,7 +169,7 @@ export class TunnelPool {
       this.#forget(id, { timer, waiter });
       waiter?.failed(new DepotError('timed-out', 'local brought no tunnel in time'));
       this.#grow();
-    }, this.#options.idMs);
+    }, this.#options.settings.tunnelIdMs);
     this.#expected.set(id, { timer, waiter });
     return id;
   }
@@ -164,16 +187,18 @@ export class TunnelPool {
   /** Asks for as many tunnels as there are busy ones and a few idle ones. */
   #grow(): void {
     if (this.#closed !== undefined || this.#settling !== undefined) return;
-    const { min, max } = this.#options;
+    const { tunnelsMin, tunnelsMax } = this.#options.settings;
     const { busy } = this.counts;
-    const missing = Math.min(busy + min, Math.max(max, min)) - this.#tunnels.size - this.#expected.size;
+    const missing =
+      Math.min(busy + tunnelsMin, Math.max(tunnelsMax, tunnelsMin)) - this.#tunnels.size - this.#expected.size;
     if (missing <= 0) return;
     this.#tell({ type: 'tunnels', ids: Array.from({ length: missing }, () => this.#expect()) });
   }
 
   #shrink(): void {
-    if (this.#tunnels.size <= this.#options.min) return;
-    for (const { connection } of spareAmong(this.#tunnels.all, this.#options.min, performance.now()))
+    const { tunnelsMin } = this.#options.settings;
+    if (this.#tunnels.size <= tunnelsMin) return;
+    for (const { connection } of spareAmong(this.#tunnels.all, tunnelsMin, performance.now()))
       connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
   }
 }

@@ -37,6 +37,7 @@ export const startDashboard = async ({
     connectionsMax,
     strangers: new WaitingRoom(roomAmong(connectionsMax)),
     settings: config,
+    port: config.webPort,
     facts: store,
     administration,
     web: administration,

@@ -41,10 +41,12 @@ export interface LinkOptions {
   readonly fingerprint: string;
   readonly invitation: string | undefined;
   readonly resolve: Resolve;
-  /** For one connection to be there, and for its handshake as a whole, in milliseconds. */
-  readonly connectMs: number;
-  readonly handshakeMs: number;
-  readonly heartbeat: HeartbeatOptions;
+  /** Read whenever they are needed. */
+  readonly settings: HeartbeatOptions & {
+    /** For one connection to be there, and for its handshake as a whole, in milliseconds. */
+    readonly connectMs: number;
+    readonly handshakeMs: number;
+  };
   readonly share: FairShare;
   readonly windows: WindowOptions;
   /** What to do with streams that the server opens; where it is not given, opening one is a violation. */
@@ -87,9 +89,9 @@ export class Link implements FrameSink {
 
   /** Dials the server and is welcomed. Rejects with a `DepotError` that says how far it came. */
   static async connect(options: LinkOptions, signal: AbortSignal): Promise<Link> {
-    const { introduction, handshakeMs, heartbeat, share, invitation } = options;
+    const { introduction, settings, share, invitation } = options;
     const limit = deadline(
-      handshakeMs,
+      settings.handshakeMs,
       () => new DepotError('timed-out', 'the server did not answer our hello in time'),
       signal,
     );
@@ -113,7 +115,7 @@ export class Link implements FrameSink {
             arrival.resolve(new Link(control, welcome, options, saidAtMs));
           },
         ),
-        heartbeat,
+        settings,
         share,
       );
       void control.closed.then(arrival.reject);
@@ -198,19 +200,19 @@ export class Link implements FrameSink {
 
   /** Brings the tunnel that the server asked for; `open` is the request that waits for it. */
   async #bring(id: string, open?: Open): Promise<void> {
-    const { handshakeMs, heartbeat, share, windows, accept, log } = this.#options;
+    const { settings, share, windows, accept, log } = this.#options;
     this.#bringing += 1;
     if (this.#bringing + this.#tunnels.size > MOST_TUNNELS)
       this.close(new DepotError('protocol-violation', `the server asked for more than ${MOST_TUNNELS} tunnels`));
     const limit = deadline(
-      handshakeMs,
+      settings.handshakeMs,
       () => new DepotError('timed-out', 'the server did not take a tunnel in time'),
       this.#ended.signal,
     );
     try {
       const socket = await dialServer(this.#options, this.welcome.tunnelPort ?? this.#options.port, limit.signal);
       const hello: Hello = { purpose: 'tunnel', id };
-      const connection = new FrameConnection(socket, NOTHING_YET, heartbeat, share);
+      const connection = new FrameConnection(socket, NOTHING_YET, settings, share);
       connection.send(encodeJsonFrame(FrameType.hello, 0, hello));
       connection.runsBeside(this.#control);
       const tunnel = new Tunnel(connection, { windows, ...(accept && { accept }) });
@@ -232,7 +234,7 @@ export class Link implements FrameSink {
 const NOTHING_YET: FrameSink = { data: () => undefined, frame: () => undefined };
 
 const dialServer = async (
-  { dialer, host, fingerprint, resolve, connectMs }: LinkOptions,
+  { dialer, host, fingerprint, resolve, settings: { connectMs } }: LinkOptions,
   port: number,
   signal: AbortSignal,
 ): ReturnType<TlsDialer['dial']> => {

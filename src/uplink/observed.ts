@@ -54,15 +54,11 @@ export class Observed {
     const web = webAdministrationOf(facts, () => this.#doors.endSessions());
     await this.#doors.openSocket(home.socketFile, { observable, web });
     const { webPort } = config;
-    if (webPort !== undefined) await this.#serve({ ...config, webPort }, facts, web);
+    if (webPort !== undefined) await this.#serve(webPort, facts, web);
   }
 
-  async #serve(
-    settings: UplinkConfig & { readonly webPort: number },
-    facts: Facts,
-    web: WebAdministration,
-  ): Promise<void> {
-    const { observable, incidents, descriptors, log } = this.#options;
+  async #serve(port: number, facts: Facts, web: WebAdministration): Promise<void> {
+    const { config: settings, observable, incidents, descriptors, log } = this.#options;
     const connectionsMax = descriptors.ofReserve(CONNECTIONS_MAX);
     this.#certificate = CertificateFiles.of(settings, log);
     await this.#doors.openWeb({
@@ -70,6 +66,7 @@ export class Observed {
       web,
       facts,
       settings,
+      port,
       certificate: this.#certificate,
       penalties: new Penalties(),
       advertised: hostname(),

@@ -10,6 +10,7 @@ export const Reloaded = z
   .object({
     applied: z.array(z.string()).readonly().describe('settings that changed'),
     restart: z.array(z.string()).readonly().describe('settings that changed in the configuration, and need a restart'),
+    ended: z.int().describe('streams that were ended, for they are not allowed any more'),
   })
   .meta({ id: 'Reloaded' });
 export type Reloaded = z.output<typeof Reloaded>;

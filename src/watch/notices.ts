@@ -19,7 +19,7 @@ export interface NoticesOptions {
   readonly url: string;
   readonly secret: string | undefined;
   /** A local that is back by then was never away, in milliseconds. */
-  readonly afterMs: number;
+  readonly afterMs: () => number;
   readonly log: Log;
   /** Pauses between attempts in milliseconds; as many as there are further attempts. */
   readonly pausesMs?: readonly number[];
@@ -55,7 +55,7 @@ export class Notices implements Disposable {
       this.#away.add(local);
       this.#add({ event: 'local-down', local, at, detail });
     };
-    this.#leaving.set(local, setTimeout(tell, this.#options.afterMs).unref());
+    this.#leaving.set(local, setTimeout(tell, this.#options.afterMs()).unref());
   }
 
   up(local: string, detail: string): void {

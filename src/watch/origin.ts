@@ -10,10 +10,15 @@ const hostOf = (header: string | undefined): string | undefined => {
 };
 
 /** An address cannot be rebound; a name has to be one of ours. */
-export const isOwnHost = (header: string | undefined, names: ReadonlySet<string>): boolean => {
+export const isOwnHost = (header: string | undefined, names: readonly string[]): boolean => {
   const host = hostOf(header);
   if (host === undefined) return false;
-  return host.startsWith('[') || net.isIPv4(host) || host === 'localhost' || names.has(host);
+  return (
+    host.startsWith('[') ||
+    net.isIPv4(host) ||
+    host === 'localhost' ||
+    names.some((name) => name.toLowerCase() === host)
+  );
 };
 
 export interface RequestOrigin {

@@ -14,12 +14,12 @@ interface Session {
 }
 
 export class Sessions {
-  readonly #idleMs: number;
+  readonly #idleMs: () => number;
   readonly #nowMs: () => number;
   /** By the digest of their id, so that how long a look-up takes says nothing of an id. Oldest first. */
   readonly #sessions = new Map<string, Session>();
 
-  constructor(idleMs: number, nowMs: () => number = () => performance.now()) {
+  constructor(idleMs: () => number, nowMs: () => number = () => performance.now()) {
     this.#idleMs = idleMs;
     this.#nowMs = nowMs;
   }
@@ -52,9 +52,9 @@ export class Sessions {
 
   /** Ends those that nobody has used for too long. A page that follows the events does not count as use. */
   expire(): void {
-    const nowMs = this.#nowMs();
+    const [nowMs, idleMs] = [this.#nowMs(), this.#idleMs()];
     for (const [key, { seenMs, startedMs }] of this.#sessions)
-      if (nowMs - seenMs > this.#idleMs || nowMs - startedMs > LONGEST_MS) this.#end(key);
+      if (nowMs - seenMs > idleMs || nowMs - startedMs > LONGEST_MS) this.#end(key);
   }
 
   #end(key: string): void {

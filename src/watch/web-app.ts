@@ -19,7 +19,7 @@ export interface WebAppOptions {
   readonly access: WebAccess;
   readonly sessions: Sessions;
   /** Names, besides addresses and `localhost`, that this server is asked for with; lower case. */
-  readonly names: ReadonlySet<string>;
+  readonly names: () => readonly string[];
   readonly cookie: string;
   /** Whether browsers may send the cookie over TLS only. */
   readonly secure: boolean;
@@ -68,7 +68,7 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
 
   app.use(async (context, next) => {
     const host = context.req.header('host');
-    if (!isOwnHost(host, names))
+    if (!isOwnHost(host, names()))
       return refuse(context, 421, 'not-allowed', 'This server is not asked for with this name; --web-names adds one.');
     const origin = context.req.header('origin');
     const fetchSite = context.req.header('sec-fetch-site');

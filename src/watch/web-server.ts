@@ -23,10 +23,10 @@ export interface WebServerOptions extends Watched {
   readonly port: number;
   /** Followed when it changes; undefined for plain HTTP. */
   readonly certificate: CertificateFiles | undefined;
-  /** Names that it is asked for with, besides addresses and `localhost`. */
-  readonly names: readonly string[];
-  /** After so long without use a session is over, in milliseconds. */
-  readonly idleMs: number;
+  /** Names that it is asked for with, besides addresses and `localhost`; asked for each time. */
+  readonly names: () => readonly string[];
+  /** After so long without use a session is over, in milliseconds; asked for each time. */
+  readonly idleMs: () => number;
   /** Where the built dashboard is. */
   readonly directory: string;
   readonly pac: PublicFile | undefined;
@@ -94,7 +94,7 @@ export class WebServer {
       pac: options.pac,
       access: options.access,
       sessions,
-      names: new Set(names.map((name) => name.toLowerCase())),
+      names,
       // Cookies know no ports: two servers on one host must not log each other out.
       cookie: `${secure ? '__Host-' : ''}depot-${actualPort}`,
       secure,

@@ -15,10 +15,9 @@ import { WebServer } from './web-server.ts';
 /** Built by `npm run build:web`; the same place seen from the sources and from what is built of them. */
 const PAGES = path.join(import.meta.dirname, '../../dist/web');
 
-/** As the settings of each role have them. */
+/** As the settings of each role have them; names and times are read when they are needed. */
 interface WebSettings {
   readonly webHost: string;
-  readonly webPort: number;
   readonly webNames: readonly string[];
   readonly webInsecure: boolean;
   readonly webIdleMs: number;
@@ -26,6 +25,8 @@ interface WebSettings {
 
 export interface WebOptions extends Watched {
   readonly settings: WebSettings;
+  /** Where it listens, on `webHost`. */
+  readonly port: number;
   /** Undefined where there are no files for it. */
   readonly certificate: CertificateFiles | undefined;
   readonly facts: Facts;
@@ -49,8 +50,8 @@ export interface Web extends WebPage {
 
 /** Rejects with `address-in-use` or `invalid-config`. */
 export const startWeb = async (options: WebOptions): Promise<Web> => {
-  const { settings, facts, penalties, web, advertised, onTurnedAway } = options;
-  const { webHost: host, webPort: port, webIdleMs: idleMs, webNames } = settings;
+  const { settings, port, facts, penalties, web, advertised, onTurnedAway } = options;
+  const { webHost: host } = settings;
   const certificate = certificateFor(options);
   const server = await WebServer.listen({
     ...options,
@@ -59,8 +60,8 @@ export const startWeb = async (options: WebOptions): Promise<Web> => {
     host,
     port,
     certificate,
-    names: [host, advertised, ...webNames],
-    idleMs,
+    names: () => [host, advertised, ...settings.webNames],
+    idleMs: () => settings.webIdleMs,
     directory: PAGES,
     inherited: options.inherit?.({ host, port, purpose: 'web' }),
   });

@@ -22,7 +22,11 @@ const uplinkWith = (...tunnels: readonly Tunnel[]): Parameters<typeof createServ
 describe('the connector of a client', () => {
   it('asks the server through a tunnel, and says nothing of who asks', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
-    const asked = createServerConnector(uplinkWith(near), OPEN_MS)({ ...REQUEST, user: 'mallory' }, NEVER, PROGRESS);
+    const asked = createServerConnector(uplinkWith(near), { openMs: OPEN_MS })(
+      { ...REQUEST, user: 'mallory' },
+      NEVER,
+      PROGRESS,
+    );
     const { open, incoming } = await requests.next();
     assert.deepEqual(open, { command: 'connect', destination: OPEN.destination, from: '127.0.0.1' });
     incoming.answer({ bound: BOUND });
@@ -31,7 +35,11 @@ describe('the connector of a client', () => {
 
   it('takes another tunnel where the first is given up before it has answered', async (t) => {
     const [first, second] = [await tunnelPair(t), await tunnelPair(t)];
-    const asked = createServerConnector(uplinkWith(first.server, second.server), OPEN_MS)(REQUEST, NEVER, PROGRESS);
+    const asked = createServerConnector(uplinkWith(first.server, second.server), { openMs: OPEN_MS })(
+      REQUEST,
+      NEVER,
+      PROGRESS,
+    );
     await first.requests.next();
     first.local.connection.close(new DepotError('stopped', 'this tunnel is not needed any more'));
     const { incoming } = await second.requests.next();
@@ -41,14 +49,14 @@ describe('the connector of a client', () => {
 
   it('passes on what the server says, and asks nobody else', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
-    const asked = createServerConnector(uplinkWith(near), OPEN_MS)(REQUEST, NEVER, PROGRESS);
+    const asked = createServerConnector(uplinkWith(near), { openMs: OPEN_MS })(REQUEST, NEVER, PROGRESS);
     const { incoming } = await requests.next();
     incoming.answer(new DepotError('not-allowed', 'no'));
     await assert.rejects(asked, { code: 'not-allowed', message: 'no' });
   });
 
   it('says at once that there is no connection to the server', async () => {
-    await assert.rejects(createServerConnector({ link: undefined }, OPEN_MS)(REQUEST, NEVER, PROGRESS), {
+    await assert.rejects(createServerConnector({ link: undefined }, { openMs: OPEN_MS })(REQUEST, NEVER, PROGRESS), {
       code: 'server-away',
     });
   });
@@ -59,14 +67,16 @@ describe('the connector of a client', () => {
       link: { tunnel: (signal: AbortSignal) => orAborted(new Promise<Tunnel>(() => undefined), signal) },
     };
     for (const uplink of [silent, uplinkWith(near)])
-      await assert.rejects(createServerConnector(uplink, 1)(REQUEST, NEVER, PROGRESS), { code: 'timed-out' });
+      await assert.rejects(createServerConnector(uplink, { openMs: 1 })(REQUEST, NEVER, PROGRESS), {
+        code: 'timed-out',
+      });
   });
 
   it('lets the app of a BIND take longer, once the server has said where it is awaited', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
     const announced = Promise.withResolvers<void>();
     t.mock.timers.enable({ apis: ['setTimeout'] });
-    const asked = createServerConnector(uplinkWith(near), OPEN_MS)({ ...REQUEST, command: 'bind' }, NEVER, {
+    const asked = createServerConnector(uplinkWith(near), { openMs: OPEN_MS })({ ...REQUEST, command: 'bind' }, NEVER, {
       listening: () => announced.resolve(),
     });
     const { incoming } = await requests.next();
@@ -80,7 +90,7 @@ describe('the connector of a client', () => {
   it('does not try again for somebody who has gone', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
     const gone = new AbortController();
-    const asked = createServerConnector(uplinkWith(near), OPEN_MS)(REQUEST, gone.signal, PROGRESS);
+    const asked = createServerConnector(uplinkWith(near), { openMs: OPEN_MS })(REQUEST, gone.signal, PROGRESS);
     await requests.next();
     gone.abort(new DepotError('aborted', 'gone'));
     near.connection.close(new DepotError('stopped', 'over'));

@@ -9,16 +9,9 @@ import { describe, test } from 'node:test';
 import type { DepotServer, Log, StreamEnd } from '../../src/index.ts';
 import { App, echoed, ending } from '../support/apps.ts';
 import { BIN, depot as depotCommand, startNewServer } from '../support/cli.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, tempDir, writeConfig } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
-
-/** Writes a configuration as an editor does: beside it, then in its place. */
-const writeConfig = (home: string, config: unknown): void => {
-  const file = path.join(home, 'config.json');
-  writeFileSync(`${file}.draft`, typeof config === 'string' ? config : JSON.stringify(config), { mode: 0o600 });
-  renameSync(`${file}.draft`, file);
-};
 
 /** Waits for one event in a role's log. */
 const logOfEvents = (): { readonly log: Log; readonly event: (name: string) => Promise<string> } => {
@@ -70,7 +63,7 @@ describe('a reload', () => {
     writeConfig(home.path, { rules: [`deny *:${forbidden.port}`, 'allow *'] });
     const ended = endOf(depot.server);
     const left = ending(going);
-    assert.deepEqual(await depot.server.reload(), { applied: ['rules'], restart: [] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['rules'], restart: [], ended: 1 });
     const { error } = await ended;
     assert.equal(error?.code, 'not-allowed');
     assert.match(error?.message ?? '', /"deny \*:\d+"/);
@@ -158,7 +151,7 @@ describe('a reload', () => {
     const kept = { listen: 0, to };
     const changing = { listen: await App.closedPort(), to };
     writeConfig(home.path, { publish: [kept, changing] });
-    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [], ended: 0 });
     const [first] = ports();
     const staying = await connect(first);
     for (let round = 0; round < 40; round += 1) {
@@ -176,7 +169,7 @@ describe('a reload', () => {
     await echoed(going, 'for now');
     const [left, ended] = [ending(going), endOf(depot.server)];
     writeConfig(home.path, { publish: [kept] });
-    await depot.server.reload();
+    assert.equal((await depot.server.reload()).ended, 1);
     assert.equal(await left, 'rst');
     const { error } = await ended;
     assert.deepEqual([error?.code, error?.message], ['not-allowed', 'this published port was closed']);
@@ -192,7 +185,7 @@ describe('a reload', () => {
     const last = await openStream(depot.target(LOOPBACK, app.port));
     const stopped = depot.server.stop({ drain: true });
     writeConfig(home.path, { publish: [{ listen: 0, to: `home.depot:${app.port}` }] });
-    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [] });
+    assert.deepEqual(await depot.server.reload(), { applied: ['publish'], restart: [], ended: 0 });
     assert.deepEqual(depot.server.status().published, []);
     last.destroy();
     await stopped;
@@ -213,11 +206,13 @@ describe('a reload', () => {
     using home = tempDir();
     const [program] = await startNewServer(home.path);
     await using server = program;
-    writeConfig(home.path, { logLevel: 'debug', tunnelsMin: 7 });
+    writeConfig(home.path, { logLevel: 'debug', webDisabled: true });
     const { code, stdout } = await depotCommand(['reload', '--home', home.path, '--json']);
     assert.equal(code, 0);
     const { restart } = JSON.parse(stdout) as { restart: string[] };
-    assert.deepEqual(restart, ['tunnelsMin']);
+    assert.deepEqual(restart, ['webDisabled']);
+    assert.match((await depotCommand(['reload', '--home', home.path])).stdout, /^needs a restart: webDisabled$/m);
+    await server.says(/needs a restart: webDisabled/);
     writeConfig(home.path, { drainMs: 'soon' });
     const failed = await depotCommand(['reload', '--home', home.path]);
     assert.equal(failed.code, 1);

@@ -10,8 +10,7 @@ test('empty datagrams that wait for a name are bounded as full ones are', async 
     rules: new Rules([]),
     resolve: () => new Promise<never>(() => undefined),
     descriptors: new Descriptors(logOf(undefined, 'info')),
-    udpQueueBytes: 64 * 1024,
-    udpDestinationsMax: 10,
+    settings: { udpQueueBytes: 64 * 1024, udpDestinationsMax: 10 },
     onRefused: () => undefined,
   });
   const destination = { host: 'nas.lan', port: 53 };

@@ -15,7 +15,7 @@ const REQUEST = {
   from: '127.0.0.1',
 } as const;
 const SILENT = logOf(undefined, 'error');
-const OPTIONS = { udpIdleMs: 1000, streamsMax: 1, descriptors: new Descriptors(SILENT) };
+const OPTIONS = { settings: { udpIdleMs: 1000, streamsMax: 1 }, descriptors: new Descriptors(SILENT) };
 const BOUND = { host: '127.0.0.1', port: 1 };
 
 const collectGarbage = (): void => {

@@ -33,6 +33,7 @@ const ask = (
     { command, destination: { host, port: 80 }, user, from: '192.0.2.7' },
     {
       user: (name) => (name === 'alice' ? alice : undefined),
+      anonymous: false,
       rules: rules.map(parseOrderedRule),
       routes: {
         all: () => ['nas', 'pi'],

@@ -1,7 +1,7 @@
 // A server and its locals for tests: homes of their own, ports of the system's choosing, all gone at the end of the scope.
 
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -24,6 +24,13 @@ export const LOOPBACK = '127.0.0.1';
 export const tempDir = (): Disposable & { readonly path: string } => {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-'));
   return { path: directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
+};
+
+/** Writes a configuration as an editor does: beside it, then in its place. */
+export const writeConfig = (home: string, config: unknown): void => {
+  const file = path.join(home, 'config.json');
+  writeFileSync(`${file}.draft`, typeof config === 'string' ? config : JSON.stringify(config), { mode: 0o600 });
+  renameSync(`${file}.draft`, file);
 };
 
 /** Who a client says it is; undefined for somebody who does not say. */

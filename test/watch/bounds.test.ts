@@ -42,7 +42,7 @@ test('notices that nobody takes: 100 wait, the oldest of more are dropped, and t
     if (dropped.length === 49) all.resolve();
   };
   const log: Log = { debug: nothing, info: nothing, warn, error: nothing };
-  using notices = new Notices({ url: `http://${LOOPBACK}:${port}/`, secret: undefined, afterMs: 1, log });
+  using notices = new Notices({ url: `http://${LOOPBACK}:${port}/`, secret: undefined, afterMs: () => 1, log });
   const asked = once(server, 'request');
   notices.down('first', 'gone');
   await asked;

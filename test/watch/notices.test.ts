@@ -49,7 +49,7 @@ const receiver = async (
 const nothing: LogMethod = () => undefined;
 const SILENT: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 const noticesTo = (url: string, more: Partial<NoticesOptions> = {}): Notices =>
-  new Notices({ url, secret: 'topsecret', afterMs: 1, log: SILENT, pausesMs: [1, 1], ...more });
+  new Notices({ url, secret: 'topsecret', afterMs: () => 1, log: SILENT, pausesMs: [1, 1], ...more });
 const kinds = (received: readonly Received[]): string[] =>
   received.map(({ body }) => (JSON.parse(body) as { event: string }).event);
 
@@ -71,7 +71,7 @@ describe('notices', () => {
 
   it('say nothing of a local that is back in time', async () => {
     await using hook = await receiver();
-    using notices = noticesTo(hook.url, { afterMs: 60_000 });
+    using notices = noticesTo(hook.url, { afterMs: () => 60_000 });
     notices.down('nas', 'blink');
     notices.up('nas', '192.0.2.1');
     using others = noticesTo(hook.url);
