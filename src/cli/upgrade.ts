@@ -8,7 +8,7 @@ import { homeOption } from './settings.ts';
 export const upgradeCommand = (): Command =>
   new Command('upgrade')
     .description(
-      'Has the server that runs with this home replaced by a new process of what is installed now, with the same arguments. Nobody is refused: the new process takes the ports over, locals come to it, and the old one carries its streams to their end, for 30 s at most. Where the new process does not start, the old one goes on. Downloads nothing: install the new version first.',
+      'Has the server that runs with this home replaced by a new process of what is installed now, with the same arguments. Nobody is refused: the new process takes the ports over, locals come to it, and the old one carries its streams to their end, for 30 s at most. Where the new process does not start, or dies before it serves, the old one goes on. Downloads nothing: install the new version first.',
     )
     .addHelpText(
       'after',

@@ -58,14 +58,7 @@ export class Listener {
       inherited.whenHanded((handle) => server.listen(handle));
       return new Listener(server, options, inherited.address);
     }
-    try {
-      await bind(server, options.host, options.port);
-    } catch (error) {
-      if (options.host !== ANY_IPV6 || !NO_IPV6.has(errnoOf(error) ?? '')) throw describe(error, options);
-      await bind(server, '0.0.0.0', options.port).catch((again: unknown) => {
-        throw describe(again, options);
-      });
-    }
+    await bindAnywhere(server, options);
     const { address, port } = server.address() as net.AddressInfo;
     return new Listener(server, options, { host: address, port });
   }
@@ -76,11 +69,27 @@ export class Listener {
     return { host, port, purpose, address: this.address, server: this.#server };
   }
 
+  /** Listens again, at the same address, after `close`. Rejects as `listen` does. */
+  async reopen(): Promise<void> {
+    if (!this.#server.listening) await bindAnywhere(this.#server, { ...this.#options, port: this.address.port });
+  }
+
   /** Stops accepting. Connections that are there stay. */
   close(): void {
     this.#server.close();
   }
 }
+
+const bindAnywhere = async (server: net.Server, options: ListenOptions): Promise<void> => {
+  try {
+    await bind(server, options.host, options.port);
+  } catch (error) {
+    if (options.host !== ANY_IPV6 || !NO_IPV6.has(errnoOf(error) ?? '')) throw describe(error, options);
+    await bind(server, '0.0.0.0', options.port).catch((again: unknown) => {
+      throw describe(again, options);
+    });
+  }
+};
 
 const bind = (server: net.Server, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -39,6 +39,11 @@ export class Admission {
     this.#draining = true;
   }
 
+  /** Takes `drain` back. */
+  resume(): void {
+    this.#draining = false;
+  }
+
   /** Takes the connection over, or throws a `DepotError` for the other side. */
   receive(hello: Hello, caller: Caller, connection: FrameConnection): void {
     if (hello.purpose === 'tunnel') this.#attach(hello.id, caller, connection);

@@ -92,6 +92,11 @@ export class Clients {
     return this.#registry.drain();
   }
 
+  /** Takes `settle` and `drain` back. */
+  resume(): void {
+    this.#registry.resume();
+  }
+
   /** Resolves when all of these have a session. */
   arrived(titles: readonly string[]): Promise<void> {
     return this.#registry.arrived(titles);

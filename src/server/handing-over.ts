@@ -1,7 +1,8 @@
 // A running server gives its place to another process: starts it, hands over its ports one door after the other, and
-// keeps its own streams. Where the other one does not get ready, nothing has changed.
+// keeps its own streams. Where the other one does not live to serve, everything is taken back.
 
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { DepotError, messageOf } from '../errors.ts';
 import type { Legacy } from '../net/listener.ts';
 import type { Upgraded } from '../watch/answers.ts';
@@ -23,18 +24,21 @@ export interface Estate {
   readonly leave: () => { readonly locals: string[]; readonly clients: string[] };
   /** Ends what two processes cannot have at once. */
   readonly yieldPorts: () => void;
+  /** Undoes these two, as the other process is gone. */
+  readonly takeBack: () => Promise<void>;
   readonly onChange: (change: Change) => void;
 }
 
-/** Rejects with `conflict`; where `leave` was called before, it was too late to go back. */
+/** Rejects with `conflict`: everything is as before then, for whatever was given up was taken back. */
 export const handOver = async (
   start: () => ChildProcess,
-  { links, entries, settle, leave, yieldPorts, onChange }: Estate,
+  { links, entries, settle, leave, yieldPorts, takeBack, onChange }: Estate,
 ): Promise<Omit<Upgraded, 'streams'>> => {
   const child = start();
   const conversation = new Conversation(child, 'the new process', (message) => {
     if (message.type === 'changed') onChange(message.change);
   });
+  let hasLeft = false;
   const ports = [...links(), ...entries()];
   const hand = (from: number, to?: number): Promise<unknown> =>
     Promise.all(
@@ -50,6 +54,7 @@ export const handOver = async (
     await hand(0, links().length);
     // Up to here nothing has changed.
     conversation.requirePresence();
+    hasLeft = true;
     await conversation.say({ type: 'links', ...leave() });
     await conversation.heard('arrived', ARRIVAL_MS);
     yieldPorts();
@@ -58,9 +63,18 @@ export const handOver = async (
     const { pid, version } = await conversation.heard('serving', ARRIVAL_MS);
     return { pid, version };
   } catch (cause) {
-    child.kill('SIGKILL');
+    await ended(child);
+    if (hasLeft) await takeBack();
     throw new DepotError('conflict', `The new process did not take over: ${messageOf(cause)}.`, { cause });
   } finally {
     child.unref();
   }
+};
+
+/** Ends it, and resolves when nothing of it is left: what it had of our ports is free then. */
+const ended = async (child: ChildProcess): Promise<void> => {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
 };

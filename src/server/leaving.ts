@@ -41,6 +41,8 @@ export interface LeavingParts {
   readonly ports: () => Ports | undefined;
   readonly doors: Doors;
   readonly watcher: Watcher;
+  /** Another process may have written to the store. */
+  readonly refresh: () => void;
   /** An operator has changed something, in another process. */
   readonly onChange: (change: Change) => void;
   /** What follows is our own end, and no news of any local. */
@@ -54,7 +56,7 @@ export class Leaving {
   readonly #over = Promise.withResolvers<void>();
   #stopping: Promise<void> | undefined;
   #isHandingOver = false;
-  /** Why nobody is at our doors any more. */
+  /** Why nobody is at our doors any more: another process has died, and its place could not be taken back. */
   #failure: unknown;
   /** Another process is at our doors. */
   #isSucceeded = false;
@@ -82,7 +84,7 @@ export class Leaving {
 
   /** Gives our place to another process, and stops when what runs here has ended. Rejects with `conflict` or `not-found`. */
   async handOver(start: (() => ChildProcess) | undefined): Promise<Upgraded> {
-    const { streams, watcher, log } = this.#parts;
+    const { streams, watcher, log, silence } = this.#parts;
     if (start === undefined)
       throw new DepotError('not-found', 'This server is part of another program; only that can replace it.');
     if (this.hasBegun || this.#isHandingOver)
@@ -91,33 +93,31 @@ export class Leaving {
     watcher.leaveHistory(true);
     try {
       const { pid, version } = await handOver(start, this.#estate());
+      this.#isSucceeded = true;
+      silence();
       log.info({ event: 'handed-over', pid, version }, `process ${pid} (depot ${version}) has taken over`);
       return { pid, version, streams: streams.size };
     } catch (error) {
-      log.error({ event: 'hand-over-failed' }, messageOf(error));
-      this.#failure = this.#isSucceeded ? error : undefined;
+      const goesOn =
+        this.#failure === undefined ? 'This process goes on.' : `This process ends: ${messageOf(this.#failure)}`;
+      log.error({ event: 'hand-over-failed' }, `${messageOf(error)} ${goesOn}`);
       throw error;
     } finally {
       this.#isHandingOver = false;
-      if (this.#isSucceeded) setImmediate(() => void this.stop(true));
+      if (this.#isSucceeded || this.#failure !== undefined) setImmediate(() => void this.stop(true));
       else watcher.leaveHistory(false);
     }
   }
 
   #estate(): Estate {
-    const { ports, doors, silence, onChange } = this.#parts;
+    const { ports, doors, onChange } = this.#parts;
     return {
       links: () => ports()?.links ?? [],
       entries: () => [...(ports()?.entries ?? []), ...doors.legacies],
       settle: () => this.#settle(),
-      leave: () => {
-        this.#isSucceeded = true;
-        return this.#leave();
-      },
-      yieldPorts: () => {
-        silence();
-        ports()?.yieldDatagrams();
-      },
+      leave: () => this.#leave(),
+      yieldPorts: () => ports()?.yieldDatagrams(),
+      takeBack: () => this.#takeBack(),
       onChange,
     };
   }
@@ -152,6 +152,26 @@ export class Leaving {
     admission.drain();
     ports()?.closeLinks();
     return { locals: locals.drain(), clients: clients.drain() };
+  }
+
+  /**
+   * Nobody has taken our place after all: listens again, and takes locals and clients in. Those that were told to look for
+   * another server come back as a new session, beside the old one with its streams. The sockets themselves cannot be kept
+   * meanwhile, for whoever has one that listens is given connections, and those of tunnels have to come to one process.
+   */
+  async #takeBack(): Promise<void> {
+    const { admission, locals, clients, ports, doors, refresh } = this.#parts;
+    if (this.hasBegun) return;
+    refresh();
+    try {
+      await ports()?.takeBack();
+      await doors.takeSocketBack();
+      admission.resume();
+      locals.resume();
+      clients.resume();
+    } catch (error) {
+      this.#failure = error;
+    }
   }
 
   async #endAll(): Promise<void> {

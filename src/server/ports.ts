@@ -30,11 +30,14 @@ export class Ports {
   /** The control port itself, unless it is another one. */
   readonly tunnel: Listener;
   readonly #published: PublishedPorts;
+  readonly #config: ServerConfig;
 
   private constructor(
     { socks, control, tunnel }: Pick<Ports, 'socks' | 'control' | 'tunnel'>,
+    config: ServerConfig,
     publishing: PublishedOptions,
   ) {
+    this.#config = config;
     this.socks = socks;
     this.control = control;
     this.tunnel = tunnel;
@@ -62,7 +65,7 @@ export class Ports {
           ? control
           : await open({ host, port: tunnelPort ?? port, purpose: 'tunnel', flag: '--tunnel-port' }, onLink);
       const socks = await open({ host: socksHost, port: socksPort, purpose: 'SOCKS', flag: '--socks-port' }, onClient);
-      const ports = new Ports({ control, tunnel, socks }, {
+      const ports = new Ports({ control, tunnel, socks }, config, {
         ...published,
         settings: config,
         defaultHost: socksHost,
@@ -122,9 +125,16 @@ export class Ports {
     this.#published.close();
   }
 
+  /** Listens again where that was left to another process, which is gone. Rejects with `address-in-use` or `invalid-config`. */
+  async takeBack(): Promise<void> {
+    for (const listener of new Set([this.control, this.tunnel])) await listener.reopen();
+    await (
+      await this.publish(this.#config.publish)
+    )();
+  }
+
   /** Ends what two processes cannot have at once: UDP ports, with their associations. */
   yieldDatagrams(): void {
-    const error = new DepotError('stopped', 'another process has this UDP port now');
-    for (const published of this.published) if (published.port.protocol === 'udp') published.end(error);
+    this.#published.yieldDatagrams(new DepotError('stopped', 'another process has this UDP port now'));
   }
 }

@@ -5,13 +5,16 @@ import type { Session } from './session.ts';
 
 export interface RegistryHooks {
   readonly onUp: (session: Session) => void;
-  readonly onDown: (session: Session, error: DepotError) => void;
+  /** `isBack`: there is another session of this name already. */
+  readonly onDown: (session: Session, error: DepotError, isBack: boolean) => void;
   /** It is about to stop, and takes no new requests. */
   readonly onDraining: (session: Session) => void;
 }
 
 export class Registry {
   readonly #sessions = new Map<string, Session>();
+  /** Of those that were told to leave and are back: they end with their streams. */
+  readonly #retired = new Set<Session>();
   readonly #hooks: RegistryHooks;
   readonly #looking = new Set<() => void>();
 
@@ -29,11 +32,15 @@ export class Registry {
 
   add(session: Session): void {
     const { kind, name, from } = session.peer;
-    this.#sessions.get(name)?.close(new DepotError('replaced', `${kind} ${name} logged in anew from ${from}`));
+    const before = this.#sessions.get(name);
+    const error = new DepotError('replaced', `${kind} ${name} logged in anew from ${from}`);
+    if (before?.isLeft === true) this.#retire(before, error);
+    else before?.close(error);
     this.#sessions.set(name, session);
-    void session.closed.then((error) => {
+    void session.closed.then((why) => {
       if (this.#sessions.get(name) === session) this.#sessions.delete(name);
-      this.#hooks.onDown(session, error);
+      this.#retired.delete(session);
+      this.#hooks.onDown(session, why, this.#sessions.has(name));
     });
     void session.draining.then(() => this.#hooks.onDraining(session));
     this.#hooks.onUp(session);
@@ -42,16 +49,14 @@ export class Registry {
 
   /** False where it is not connected. */
   end(name: string, error: DepotError): boolean {
-    const session = this.#sessions.get(name);
-    session?.close(error);
-    return session !== undefined;
+    const sessions = this.#held().filter(({ peer }) => peer.name === name);
+    for (const session of sessions) session.close(error);
+    return sessions.length > 0;
   }
 
   /** Ends the sessions of a user's clients. */
   endOf(user: string, error: DepotError): void {
-    for (const [name, session] of this.#sessions) {
-      if (name.startsWith(`${user}/`)) session.close(error);
-    }
+    for (const session of this.#held()) if (session.peer.name.startsWith(`${user}/`)) session.close(error);
   }
 
   /** Resolves when all of these have a session. */
@@ -79,9 +84,23 @@ export class Registry {
       .map(({ peer }) => peer.name);
   }
 
+  /** Takes `settle` and `drain` back. Who was told to look for another server finds us, and its streams go on. */
+  resume(): void {
+    for (const session of this.all()) session.resume();
+  }
+
+  #held(): Session[] {
+    return [...this.#sessions.values(), ...this.#retired];
+  }
+
+  #retire(session: Session, error: DepotError): void {
+    this.#retired.add(session);
+    void session.pool.idle().then(() => session.close(error));
+  }
+
   /** Resolves when every session is over and its `onDown` was called. */
   async endAll(error: DepotError): Promise<void> {
-    const sessions = [...this.#sessions.values()];
+    const sessions = this.#held();
     for (const session of sessions) session.close(error);
     await Promise.all(sessions.map(({ closed }) => closed));
   }

@@ -183,6 +183,7 @@ export class DepotServer implements AsyncDisposable {
       ports: () => this.#ports,
       doors: this.#doors,
       watcher: this.watcher,
+      refresh: () => store.refresh(),
       onChange: (change) => {
         store.refresh();
         applyChange(change, this.#concerned);
@@ -262,6 +263,7 @@ export class DepotServer implements AsyncDisposable {
     });
     await predecessor?.takeOver({
       arrived: (locals, clients) => Promise.all([this.#registry.arrived(locals), this.#links.clients.arrived(clients)]),
+      refresh: () => store.refresh(),
       begin: async () => {
         await (
           await ports.publish(config.publish)

@@ -39,6 +39,7 @@ export class Session implements FrameSink {
   readonly #control: FrameConnection;
   readonly #drained = Promise.withResolvers<void>();
   #isDraining = false;
+  #isLeft = false;
 
   /** Takes over a control connection that was welcomed. */
   constructor(peer: SessionPeer, control: FrameConnection, options: PoolOptions) {
@@ -62,6 +63,11 @@ export class Session implements FrameSink {
   /** Whether the other side takes no new requests any more. */
   get isDraining(): boolean {
     return this.#isDraining;
+  }
+
+  /** Whether the other side was told that we are about to stop, and looks for another server. */
+  get isLeft(): boolean {
+    return this.#isLeft;
   }
 
   /** Resolves when the other side says that it is about to stop. */
@@ -103,7 +109,13 @@ export class Session implements FrameSink {
     const understands = this.peer.version >= DRAINING_VERSION;
     if (understands) this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
     else if (this.pool.streams === 0) this.close(new DepotError('stopped', 'the server is about to stop'));
-    return understands && !this.#isDraining;
+    this.#isLeft = understands && !this.#isDraining;
+    return this.#isLeft;
+  }
+
+  /** We do not stop after all. Who looks for another server brings no more tunnels here. */
+  resume(): void {
+    if (!this.#isLeft) this.pool.resume();
   }
 
   close(error: DepotError): void {

@@ -50,12 +50,17 @@ export class AdminSocket {
     return new AdminSocket(server, file);
   }
 
+  /** Whether it is still this one that is found in the home. */
+  get isInPlace(): boolean {
+    return inodeOf(this.#file) === this.#inode;
+  }
+
   close(): void {
     this.#server.close();
     // An answer that is on its way, such as that to `depot upgrade`, may arrive.
     this.#server.closeIdleConnections();
     setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS).unref();
-    if (inodeOf(this.#file) === this.#inode) rmSync(this.#file, { force: true });
+    if (this.isInPlace) rmSync(this.#file, { force: true });
   }
 }
 

@@ -8,12 +8,22 @@ import type { Web, WebOptions } from './web.ts';
 
 export class Doors {
   #admin: AdminSocket | undefined;
+  #openSocket: (() => Promise<AdminSocket>) | undefined;
   #web: Web | undefined;
 
   /** Rejects with `conflict`, unless we take over from another process; or with `unusable-home`. */
   async openSocket(file: string, watched: Watched, takesOver = false): Promise<void> {
     const { AdminSocket } = await import('./admin-socket.ts');
     this.#admin = await AdminSocket.listen(file, watched, takesOver);
+    this.#openSocket = () => AdminSocket.listen(file, watched, true);
+  }
+
+  /** Puts a socket of ours in its place again, where another process, which is gone, had put its own there. */
+  async takeSocketBack(): Promise<void> {
+    const before = this.#admin;
+    if (before === undefined || before.isInPlace) return;
+    this.#admin = await this.#openSocket?.();
+    before.close();
   }
 
   /** Rejects with `address-in-use` or `invalid-config`. */

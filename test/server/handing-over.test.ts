@@ -30,6 +30,7 @@ describe('nothing is given up', () => {
         return { locals: [], clients: [] };
       },
       yieldPorts: () => undefined,
+      takeBack: () => Promise.resolve(),
       onChange: () => undefined,
     });
     const error: unknown = await handed.then(
