@@ -32,6 +32,13 @@ export interface Legacy extends Omit<ListenOptions, 'flag'> {
   readonly server: net.Server;
 }
 
+/**
+ * How many connections the system keeps for a port until they are accepted; it takes its own most where that is less
+ * (`net.core.somaxconn`, 4096 on Linux). Node's 511 are gone when a browser opens its windows while we hash a password:
+ * the system drops what comes then, and who dialed tries again a second later.
+ */
+const BACKLOG = 4096;
+
 const ANY_IPV6 = '::';
 const NO_IPV6 = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
 
@@ -55,7 +62,7 @@ export class Listener {
     const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true }, onSocket);
     const inherited = inherit?.(options);
     if (inherited !== undefined) {
-      inherited.whenHanded((handle) => server.listen(handle));
+      inherited.whenHanded((handle) => server.listen(handle, BACKLOG));
       return new Listener(server, options, inherited.address);
     }
     await bindAnywhere(server, options);
@@ -94,7 +101,7 @@ const bindAnywhere = async (server: net.Server, options: ListenOptions): Promise
 const bind = (server: net.Server, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ host, port, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -1,7 +1,7 @@
 // npm run fuzz: whatever comes, to every pure codec and table, and to every port of a running depot.
 //   npm run fuzz -- [--seed N] [--cases N] [--socket-cases N] [--from N] [--only PATTERN] [--short]
 // The same seed tries the same cases; --from begins at a later one of each port, --short has
-// fewer and all ports at the same time. Ends with 1 where something was found.
+// fewer and many ports at the same time. Ends with 1 where something was found.
 
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
