@@ -23,7 +23,7 @@ import { generatePrivateKey } from '../net/identity.ts';
 import { Listener } from '../net/listener.ts';
 import { ownCertificate } from '../net/own-certificate.ts';
 import { drain, LINGER_MS, within } from '../net/draining.ts';
-import { logStreamEnd } from '../net/stream-log.ts';
+import { StreamEndLog } from '../net/stream-log.ts';
 import { Streams } from '../net/streams.ts';
 import { ClientTls } from '../net/tls.ts';
 import { type Address, isLoopbackHost } from '../socks/address.ts';
@@ -54,6 +54,7 @@ export class DepotClient implements AsyncDisposable {
   readonly #log: Log;
   readonly #descriptors: Descriptors;
   readonly #incidents: Incidents;
+  readonly #streamEnds: StreamEndLog;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
   readonly #door: Door;
@@ -76,6 +77,7 @@ export class DepotClient implements AsyncDisposable {
     this.#pacRules = new PacRules(config.pacHosts, this.#log);
     this.#descriptors = new Descriptors(this.#log);
     const budget = new WindowBudget(config.windowBudgetBytes);
+    this.#streamEnds = new StreamEndLog(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#uplink = new Uplink({
       role: 'client',
@@ -101,7 +103,7 @@ export class DepotClient implements AsyncDisposable {
       },
       onAnswer: (...answer) => this.watcher.streamAnswered(...answer),
       onEnd: (stream) => {
-        logStreamEnd(this.#log, stream);
+        this.#streamEnds.add(stream);
         this.watcher.streamEnded(stream);
         this.events.emit('streamEnd', stream);
       },
@@ -261,6 +263,7 @@ export class DepotClient implements AsyncDisposable {
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
     this.#incidents[Symbol.dispose]();
+    this.#streamEnds[Symbol.dispose]();
     this.#reloading.close();
     this.#observed?.close();
     await this.#uplink.stop(error);

@@ -16,7 +16,7 @@ import { resolveHost, reverseHost } from '../net/dial.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { drain } from '../net/draining.ts';
 import { Incidents } from '../net/incidents.ts';
-import { logStreamEnd } from '../net/stream-log.ts';
+import { StreamEndLog } from '../net/stream-log.ts';
 import { type StreamEnd, Streams } from '../net/streams.ts';
 import type { IncomingStream } from '../net/tunnel.ts';
 import { Observed } from '../uplink/observed.ts';
@@ -50,6 +50,7 @@ export class DepotLocal implements AsyncDisposable {
   readonly #log: Log;
   readonly #descriptors: Descriptors;
   readonly #incidents: Incidents;
+  readonly #streamEnds: StreamEndLog;
   readonly #rules: Rules;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
@@ -68,6 +69,7 @@ export class DepotLocal implements AsyncDisposable {
     this.#config = config;
     this.#log = logOf(log, config.logLevel);
     this.#descriptors = new Descriptors(this.#log);
+    this.#streamEnds = new StreamEndLog(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
@@ -220,6 +222,7 @@ export class DepotLocal implements AsyncDisposable {
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
     this.#incidents[Symbol.dispose]();
+    this.#streamEnds[Symbol.dispose]();
     this.#reloading.close();
     this.#observed?.close();
     await this.#uplink.stop(error);
@@ -251,7 +254,7 @@ export class DepotLocal implements AsyncDisposable {
   }
 
   #streamEnd(stream: StreamEnd): void {
-    logStreamEnd(this.#log, stream);
+    this.#streamEnds.add(stream);
     this.watcher.streamEnded(stream);
     this.events.emit('streamEnd', stream);
   }

@@ -12,7 +12,7 @@ import { Descriptors } from '../net/descriptors.ts';
 import { FairShare } from '../net/fair-share.ts';
 import { Incidents } from '../net/incidents.ts';
 import type { Request } from '../net/connector.ts';
-import { logStreamEnd } from '../net/stream-log.ts';
+import { StreamEndLog } from '../net/stream-log.ts';
 import { type StreamEnd, Streams, type StreamSnapshot } from '../net/streams.ts';
 import type { Administration, WebPage } from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
@@ -63,10 +63,10 @@ export class DepotServer implements AsyncDisposable {
 
   readonly #state: ServerState;
   readonly #lineage: Lineage;
-  readonly #log: Log;
   readonly #share = new FairShare();
   readonly #descriptors: Descriptors;
   readonly #incidents: Incidents;
+  readonly #streamEnds: StreamEndLog;
   readonly #startedAt = Date.now();
   readonly #registry: Registry;
   readonly #gate: Gate;
@@ -87,9 +87,9 @@ export class DepotServer implements AsyncDisposable {
     const { config, store } = state;
     this.#state = state;
     this.#lineage = lineage;
-    this.#log = log;
     this.#descriptors = new Descriptors(log);
     this.#incidents = new Incidents(log, (...who) => this.watcher.turnedAway(...who));
+    this.#streamEnds = new StreamEndLog(log, (user) => splitUser(user).user);
     // First, for they are all that can fail here, and whatever is made before them would have to be ended.
     const notices = createNotices(config, log);
     this.#certificate = certificateOf(state, log);
@@ -370,6 +370,7 @@ export class DepotServer implements AsyncDisposable {
     this.watcher[Symbol.dispose]();
     this.#certificate.files?.close();
     this.#incidents[Symbol.dispose]();
+    this.#streamEnds[Symbol.dispose]();
     this.#reloading.close();
     this.#state.store[Symbol.dispose]();
   }
@@ -382,7 +383,7 @@ export class DepotServer implements AsyncDisposable {
 
   #streamEnd(stream: StreamEnd): void {
     this.#gate.ended(stream);
-    logStreamEnd(this.#log, stream);
+    this.#streamEnds.add(stream);
     this.watcher.streamEnded(stream);
     this.events.emit('streamEnd', stream);
   }
