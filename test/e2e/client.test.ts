@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { createClient, createLocal, createServer, type DepotClient, type DepotError } from '../../src/index.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { invitationOf, LinkClient, newIdentity, Type, controlHello } from '../support/link-client.ts';
+import { controlHello, invitationOf, LinkClient, LinkSession, newIdentity, Type } from '../support/link-client.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { curl } from '../support/programs.ts';
 import { handshake, openStream, type SocksReply } from '../support/socks-client.ts';
@@ -290,25 +290,18 @@ describe('who may not come in as a client', () => {
   });
 
   test('the key of a local, and the other way round', async () => {
-    const [local, client] = [newIdentity(), newIdentity()];
-    const join = async (identity: typeof local, hello: object): Promise<void> => {
-      using peer = await LinkClient.connect(depot.server.address.controlPort, identity);
-      peer.send(Type.hello, 0, hello);
-      await peer.next(Type.welcome);
-    };
-    const { administration } = depot.server;
-    await join(local, controlHello(invitationOf((await administration.invite('nas')).link)));
-    await join(client, clientHello(invitationOf((await administration.inviteClient('owner')).link)));
-    assert.equal(await turnedAway(clientHello(), local), 'unknown-client');
-    assert.equal(await turnedAway(controlHello(), client), 'unknown-local');
+    const { administration, address } = depot.server;
+    const device = clientHello(invitationOf((await administration.inviteClient('owner')).link));
+    using local = await LinkSession.join(address.controlPort, (await administration.invite('nas')).link);
+    using client = await LinkSession.open(address.controlPort, device);
+    assert.equal(await turnedAway(clientHello(), local.identity), 'unknown-client');
+    assert.equal(await turnedAway(controlHello(), client.identity), 'unknown-local');
   });
 
   test('an invitation for a local, which stays good for one', async () => {
     const invitation = invitationOf((await depot.server.administration.invite('cellar')).link);
     assert.equal(await turnedAway(clientHello(invitation)), 'invitation-invalid');
-    using local = await LinkClient.connect(depot.server.address.controlPort, newIdentity());
-    local.send(Type.hello, 0, controlHello(invitation));
-    await local.next(Type.welcome);
+    using _ = await LinkSession.open(depot.server.address.controlPort, controlHello(invitation));
   });
 
   test('an invitation for a client, as a local', async () => {

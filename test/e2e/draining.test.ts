@@ -9,7 +9,7 @@ import { describe, test } from 'node:test';
 import { createServer, DepotError } from '../../src/index.ts';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
 import { credentials, greeting, handshake, openStream, request, Wire } from '../support/socks-client.ts';
 
 /** Sends the last words of a stream through an echo, and takes them back. */
@@ -19,8 +19,8 @@ const endInPeace = async (socket: net.Socket): Promise<void> => {
   assert.equal(String(await answer), 'last words');
 };
 
-const replyOf = async ({ socksPort, login }: Depot, host: string, port: number): Promise<number> => {
-  const [wire, { reply }] = await handshake({ socksPort, login, host, port });
+const replyOf = async (depot: Depot, host: string, port: number): Promise<number> => {
+  const [wire, { reply }] = await handshake(depot.target(host, port));
   wire[Symbol.dispose]();
   return reply;
 };
@@ -101,17 +101,15 @@ describe('a server that is about to stop', () => {
 
   test('says so to whoever understands it, and goodbye to everybody', async () => {
     await using depot = await Depot.server();
-    const join = async (name: string, versions: readonly number[]): Promise<LinkClient> => {
-      const local = await LinkClient.connect(depot.server.address.controlPort, newIdentity());
+    const join = async (name: string, versions: readonly number[]): Promise<LinkSession> => {
       const { link } = await depot.server.administration.invite(name);
-      local.send(Type.hello, 0, controlHello(invitationOf(link), versions));
-      await local.next(Type.welcome);
-      // The tunnels that it is asked for at once.
-      assert.equal(jsonOf(await local.next(Type.control))['type'], 'tunnels');
+      const local = await LinkSession.join(depot.server.address.controlPort, link, versions);
+      await local.askedFor();
       return local;
     };
-    using old = await join('old', [2, 1]);
-    using young = await join('young', [3, 2, 1]);
+    using first = await join('old', [2, 1]);
+    using second = await join('young', [3, 2, 1]);
+    const [old, young] = [first.control, second.control];
     await using app = await App.listen(() => undefined);
     const open = handshake(depot.target('young.depot', app.port));
     // A stream that nobody answers keeps the server waiting.

@@ -8,7 +8,7 @@ import { describe, test } from 'node:test';
 import { createServer, DepotError } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK, type Login, tempDir } from '../support/depot.ts';
-import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { LinkSession, Type } from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 const GROUPS = { homes: { locals: ['nas', 'pi'], policy: 'first' } } as const;
@@ -26,12 +26,9 @@ const reached = async (depot: Depot, port: number, host: string, login: Login = 
 };
 
 /** A local of this name that is welcome, and never does anything again. */
-const joinSilently = async (depot: Depot, name: string): Promise<LinkClient> => {
+const joinSilently = async (depot: Depot, name: string): Promise<LinkSession> => {
   const { link } = await depot.server.administration.invite(name);
-  const local = await LinkClient.connect(depot.server.address.controlPort, newIdentity());
-  local.send(Type.hello, 0, controlHello(invitationOf(link), [2, 1]));
-  await local.next(Type.welcome);
-  return local;
+  return LinkSession.join(depot.server.address.controlPort, link, [2, 1]);
 };
 
 describe('a group', () => {
@@ -82,8 +79,8 @@ describe('a group', () => {
     await addLocal(depot, 'pi', '127.0.0.3');
     const answer = reached(depot, app.port, 'homes.depot');
     // The request has reached the local once it is asked to bring a tunnel for it.
-    while (!(await dying.next(Type.control)).payload.includes('"request"'));
-    dying.socket.destroy();
+    while (!(await dying.control.next(Type.control)).payload.includes('"request"'));
+    dying.control.socket.destroy();
     assert.equal(await answer, '127.0.0.3');
   });
 
@@ -123,9 +120,7 @@ describe('a group', () => {
     {
       await using server = await start({});
       const { link } = await server.administration.invite('nas');
-      using local = await LinkClient.connect(server.address.controlPort, newIdentity());
-      local.send(Type.hello, 0, controlHello(invitationOf(link)));
-      await local.next(Type.welcome);
+      using _ = await LinkSession.join(server.address.controlPort, link);
     }
     await assert.rejects(start({ nas: { locals: ['pi'] } }), /a local and a group called nas/);
     await assert.rejects(start({ a: { locals: ['b'] }, b: { locals: ['pi'] } }), /Group a has b among its locals/);

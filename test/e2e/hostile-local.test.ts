@@ -4,43 +4,25 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { App, ending } from '../support/apps.ts';
 import { Depot } from '../support/depot.ts';
-import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { LinkSession, Type } from '../support/link-client.ts';
 import { openStream } from '../support/socks-client.ts';
 
 test('it sees no name and no stream of another local, opens none, and ends nothing that is not its own', async () => {
   await using depot = await Depot.pair();
   await using app = await App.echo();
-  const identity = newIdentity();
-  const { controlPort } = depot.server.address;
-  let heard = '';
-  const connect = async (): Promise<LinkClient> => {
-    const client = await LinkClient.connect(controlPort, identity);
-    client.socket.on('data', (bytes: Buffer) => {
-      heard += bytes.toString('latin1');
-    });
-    return client;
-  };
-  using control = await connect();
   const { link } = await depot.server.administration.invite('evil');
-  control.send(Type.hello, 0, controlHello(invitationOf(link)));
-  await control.next(Type.welcome);
-  const { ids } = jsonOf(await control.next(Type.control));
-  const tunnels: LinkClient[] = [];
-  for (const id of ids as string[]) {
-    const tunnel = await connect();
-    tunnel.send(Type.hello, 0, { purpose: 'tunnel', id });
-    await tunnel.next(Type.ping);
-    tunnels.push(tunnel);
-  }
+  using evil = await LinkSession.join(depot.server.address.controlPort, link);
+  const { control, tunnels } = evil;
+  for (const id of await evil.askedFor()) await (await evil.bring(id)).next(Type.ping);
 
-  const { socksPort, login } = depot;
-  const target = { socksPort, login, host: 'home.depot', port: app.port };
+  const target = depot.target('home.depot', app.port);
   const stream = await openStream(target);
   for (let left = 20; left > 0; left -= 1) {
     const one = await openStream(target);
     one.end('a secret of somebody else');
     assert.equal(await ending(one.resume()), 'fin');
   }
+  const heard = [control, ...tunnels].map((connection) => connection.heard).join('');
   assert.doesNotMatch(heard, /home|secret|echo|"open"/);
   const other = depot.server.status().locals.find(({ name }) => name === 'home');
   assert.ok(other !== undefined && !heard.includes(String(app.port)));
@@ -51,7 +33,7 @@ test('it sees no name and no stream of another local, opens none, and ends nothi
     tunnel: 'x'.repeat(43),
     failure: { code: 'internal', message: '' },
   });
-  const [first, second, ...rest] = tunnels;
+  const [first, second] = tunnels;
   assert.ok(first !== undefined && second !== undefined);
   first.send(Type.data, 1, Buffer.from('for a stream that is not mine'));
   assert.equal(await first.turnedAway(), 'protocol-violation');
@@ -63,5 +45,4 @@ test('it sees no name and no stream of another local, opens none, and ends nothi
   assert.equal(await second.turnedAway(), 'protocol-violation');
   stream.end('still there');
   assert.equal(await ending(stream.resume()), 'fin');
-  for (const tunnel of rest) tunnel[Symbol.dispose]();
 });

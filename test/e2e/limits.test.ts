@@ -13,7 +13,7 @@ import type { UserLimits } from '../../src/rules/limits.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { depot as depotCommand, startLocal, startNewServer, startServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, type Login, tempDir } from '../support/depot.ts';
-import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { LinkSession } from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 import { AssociatedClient, udpEcho, UdpPeer } from '../support/udp.ts';
 
@@ -78,9 +78,7 @@ describe('a user with limits', () => {
 
   test('gets no name at all through a local that is too old to check its address', async () => {
     const { link } = await depot.server.administration.invite('old');
-    using local = await LinkClient.connect(depot.server.address.controlPort, newIdentity());
-    local.send(Type.hello, 0, controlHello(invitationOf(link), [1]));
-    await local.next(Type.welcome);
+    using _ = await LinkSession.join(depot.server.address.controlPort, link, [1]);
     const [reply, reason] = await outcome(await userWith({ rules: ['deny 127.0.0.2'] }), 'printer.old.depot');
     assert.equal(reply, 2);
     assert.match(reason ?? '', /old .*is too old to check rules on the address of printer/);

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { after, before, test } from 'node:test';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
-import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
 import { handshake, Wire } from '../support/socks-client.ts';
 
 /** What could mean the server itself, and what of it the local is asked for. */
@@ -37,13 +37,15 @@ after(async () => {
   await depot[Symbol.asyncDispose]();
 });
 
+const replyOf = async (to: Depot, host: string): Promise<number> => {
+  const [wire, { reply }] = await handshake(to.target(host, app.port));
+  wire[Symbol.dispose]();
+  return reply;
+};
+
 test('while no local is there, nobody dials', async () => {
+  for (const host of Object.keys(SPELLINGS)) assert.equal(await replyOf(depot, host), 1, host);
   const { socksPort, login } = depot;
-  for (const host of Object.keys(SPELLINGS)) {
-    const [wire, { reply }] = await handshake({ socksPort, login, host, port: app.port });
-    wire[Symbol.dispose]();
-    assert.equal(reply, 1, host);
-  }
   const basic = Buffer.from(`${login.user}:${login.password}`).toString('base64');
   for (const head of [`CONNECT 127.0.0.1:${app.port}`, `GET http://localhost:${app.port}/`]) {
     using wire = await Wire.connect(socksPort);
@@ -54,37 +56,22 @@ test('while no local is there, nobody dials', async () => {
 });
 
 test('the one local there is gets every spelling as it is, to decide and dial by itself', async () => {
-  const { socksPort, login, server } = depot;
-  const identity = newIdentity();
-  const { controlPort } = server.address;
-  using control = await LinkClient.connect(controlPort, identity);
-  control.send(Type.hello, 0, controlHello(invitationOf(depot.firstLink)));
-  await control.next(Type.welcome);
-  const { ids } = jsonOf(await control.next(Type.control));
-  using tunnel = await LinkClient.connect(controlPort, identity);
-  tunnel.send(Type.hello, 0, { purpose: 'tunnel', id: (ids as string[])[0] });
+  using local = await LinkSession.join(depot.server.address.controlPort, depot.firstLink);
+  const [id] = await local.askedFor();
+  const tunnel = await local.bring(id);
   for (const [host, asked] of Object.entries(SPELLINGS)) {
-    const asking = handshake({ socksPort, login, host, port: app.port });
+    const asking = replyOf(depot, host);
     const open = await tunnel.next(Type.open);
     assert.deepEqual(jsonOf(open)['destination'], { host: asked, port: app.port }, host);
     tunnel.send(Type.refused, open.stream, { code: 'not-allowed', message: 'no' });
-    const [wire, { reply }] = await asking;
-    wire[Symbol.dispose]();
-    assert.equal(reply, 2);
+    assert.equal(await asking, 2);
   }
   assert.equal(reached, 0);
 });
 
 test('a local takes 0.0.0.0 and :: for no spelling of its loopback', async () => {
   await using pair = await Depot.pair();
-  const { socksPort, login } = pair;
-  for (const host of ['0.0.0.0', '::', '::ffff:0:0']) {
-    const [wire, { reply }] = await handshake({ socksPort, login, host, port: app.port });
-    wire[Symbol.dispose]();
-    assert.equal(reply, 2, host);
-  }
+  for (const host of ['0.0.0.0', '::', '::ffff:0:0']) assert.equal(await replyOf(pair, host), 2, host);
   assert.equal(reached, 0);
-  const [wire, { reply }] = await handshake({ socksPort, login, host: LOOPBACK, port: app.port });
-  wire[Symbol.dispose]();
-  assert.equal(reply, 0, 'its own loopback is what 127.0.0.1 means');
+  assert.equal(await replyOf(pair, LOOPBACK), 0, 'its own loopback is what 127.0.0.1 means');
 });

@@ -7,7 +7,16 @@ import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { App, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
-import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import {
+  controlHello,
+  invitationOf,
+  jsonOf,
+  LinkClient,
+  LinkSession,
+  newIdentity,
+  tunnelHello,
+  Type,
+} from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 const HANDSHAKE_MS = 700;
@@ -48,11 +57,7 @@ describe('who says something wrong is closed at once, with a reason once there i
       'version-mismatch',
       (client) => client.send(Type.hello, 0, controlHello(undefined, [999])),
     ],
-    [
-      'a tunnel of nobody',
-      'protocol-violation',
-      (client) => client.send(Type.hello, 0, { purpose: 'tunnel', id: 'x' }),
-    ],
+    ['a tunnel of nobody', 'protocol-violation', (client) => client.send(Type.hello, 0, tunnelHello('x'))],
     ['another first frame', 'protocol-violation', (client) => client.send(Type.open, 1, {})],
     ['data first', 'protocol-violation', (client) => client.send(Type.data, 1, Buffer.from('data'))],
     ['no JSON', 'protocol-violation', (client) => client.send(Type.hello, 0, Buffer.from('{'))],
@@ -93,7 +98,6 @@ describe('who says something wrong is closed at once, with a reason once there i
 });
 
 test('who says nothing is closed by the deadline, while requests of users go on', { timeout: 15_000 }, async () => {
-  const { socksPort, login } = depot;
   const idle = Array.from({ length: 60 }, () => tcp());
   const half = Array.from({ length: 60 }, () => tcp(clientHello));
   const garbage = Array.from({ length: 60 }, () => tcp(randomBytes(1000)));
@@ -106,7 +110,7 @@ test('who says nothing is closed by the deadline, while requests of users go on'
   void closed.then(() => gone.abort());
   let requests = 0;
   while (!gone.signal.aborted) {
-    const client = await openStream({ socksPort, login, host: 'home.depot', port: echo.port });
+    const client = await openStream(depot.target('home.depot', echo.port));
     client.end('hello');
     assert.equal(await ending(client), 'fin');
     requests += 1;
@@ -116,91 +120,72 @@ test('who says nothing is closed by the deadline, while requests of users go on'
 });
 
 describe('a tunnel belongs to the local that was asked for it, once', () => {
-  /** A local by hand: joined, and asked for its tunnels. */
-  const join = async (
-    name: string,
-  ): Promise<{ control: LinkClient; ids: readonly string[]; identity: ReturnType<typeof newIdentity> }> => {
+  const join = async (name: string): Promise<LinkSession> => {
     const { link } = await depot.server.administration.invite(name);
-    const identity = newIdentity();
-    const control = await knock(identity);
-    control.send(Type.hello, 0, controlHello(invitationOf(link)));
-    await control.next(Type.welcome);
-    const { type, ids } = jsonOf(await control.next(Type.control));
-    assert.equal(type, 'tunnels');
-    return { control, ids: ids as string[], identity };
-  };
-  const bring = async (identity: ReturnType<typeof newIdentity>, id = ''): Promise<LinkClient> => {
-    const tunnel = await knock(identity);
-    tunnel.send(Type.hello, 0, { purpose: 'tunnel', id });
-    return tunnel;
+    return LinkSession.join(depot.server.address.controlPort, link);
   };
 
   test('ids are long, and all different', async () => {
-    const { control, ids } = await join('ids');
-    using _ = control;
+    using local = await join('ids');
+    const ids = await local.askedFor();
     assert.ok(ids.length > 1);
     assert.equal(new Set(ids).size, ids.length);
     for (const id of ids) assert.ok(Buffer.from(id, 'base64url').length >= 16, id);
   });
 
   test('an id that was used is refused, and the tunnel that it made goes on', async () => {
-    const { control, ids, identity } = await join('twice');
-    using _ = control;
-    using tunnel = await bring(identity, ids[0]);
+    using local = await join('twice');
+    const [id] = await local.askedFor();
+    const tunnel = await local.bring(id);
     await tunnel.next(Type.ping);
-    using again = await bring(identity, ids[0]);
+    const again = await local.bring(id);
     assert.equal(await again.turnedAway(), 'protocol-violation');
-    const { socksPort, login } = depot;
-    const asking = handshake({ socksPort, login, host: 'twice.depot', port: 4242 });
+    const asking = handshake(depot.target('twice.depot', 4242));
     const open = await tunnel.next(Type.open);
     assert.deepEqual(jsonOf(open)['destination'], { host: 'localhost', port: 4242 });
-    control.socket.destroy();
+    local.control.socket.destroy();
     const [wire, { reply }] = await asking;
     wire[Symbol.dispose]();
     assert.equal(reply, 1, 'the local is gone before it answered');
   });
 
   test('an id is of no use to another key', async () => {
-    const { control, ids, identity } = await join('mine');
-    const other = await join('yours');
-    using _ = control;
-    using __ = other.control;
-    using thief = await bring(other.identity, ids[0]);
+    using mine = await join('mine');
+    using yours = await join('yours');
+    const [id = ''] = await mine.askedFor();
+    const thief = await yours.bring(id);
     assert.equal(await thief.turnedAway(), 'protocol-violation');
-    using stranger = await bring(newIdentity(), ids[0]);
+    using stranger = await knock();
+    stranger.send(Type.hello, 0, tunnelHello(id));
     assert.equal(await stranger.turnedAway(), 'protocol-violation');
-    using owner = await bring(identity, ids[0]);
+    const owner = await mine.bring(id);
     await owner.next(Type.ping);
   });
 
   test('ids end with the session that they were made for', async () => {
-    const { control, ids, identity } = await join('gone');
+    using local = await join('gone');
+    const [id] = await local.askedFor();
     const down = once(depot.server.events, 'localDown');
-    control.socket.destroy();
+    local.control.socket.destroy();
     await down;
-    using late = await bring(identity, ids[0]);
+    const late = await local.bring(id);
     assert.equal(await late.turnedAway(), 'protocol-violation');
   });
 });
 
 test('an id expires', async () => {
   await using other = await Depot.server({ tunnelIdMs: 50 });
-  const identity = newIdentity();
-  const { controlPort } = other.server.address;
-  using control = await LinkClient.connect(controlPort, identity);
-  control.send(Type.hello, 0, controlHello(invitationOf(other.firstLink)));
-  await control.next(Type.welcome);
-  const { ids } = jsonOf(await control.next(Type.control));
+  using local = await LinkSession.join(other.server.address.controlPort, other.firstLink);
+  const [id] = await local.askedFor();
   // New ids come when the old ones are too old.
-  await control.next(Type.control);
-  using late = await LinkClient.connect(controlPort, identity);
-  late.send(Type.hello, 0, { purpose: 'tunnel', id: (ids as string[])[0] });
+  await local.askedFor();
+  const late = await local.bring(id);
   assert.equal(await late.turnedAway(), 'protocol-violation');
 });
 
 test('more silent strangers than may wait: the oldest go, and users and locals come in as ever', async () => {
   await using crowded = await Depot.pair({ strangersMax: 20, strangersPerAddressMax: 20 });
-  const { socksPort, login, server } = crowded;
+  const { socksPort, server } = crowded;
   for (const port of [socksPort, server.address.controlPort]) {
     let shownOut = 0;
     const enough = Promise.withResolvers<void>();
@@ -216,7 +201,7 @@ test('more silent strangers than may wait: the oldest go, and users and locals c
     }
     await enough.promise;
     assert.equal(shownOut, 40);
-    const stream = await openStream({ socksPort, login, host: 'home.depot', port: echo.port });
+    const stream = await openStream(crowded.target('home.depot', echo.port));
     stream.destroy();
     const { link } = await server.administration.invite(`local-${port}`);
     await crowded.join(link);

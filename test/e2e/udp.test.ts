@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import type { DepotLocal, DepotServer, StreamEnd } from '../../src/index.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
-import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { LinkSession } from '../support/link-client.ts';
 import { handshake } from '../support/socks-client.ts';
 import { AssociatedClient, datagram, udpEcho, UdpPeer } from '../support/udp.ts';
 
@@ -166,8 +166,7 @@ describe('an association', () => {
       1,
     );
     const up = once(lonely.server.events, 'localUp');
-    using local = await LinkClient.connect(lonely.server.address.controlPort, newIdentity());
-    local.send(Type.hello, 0, controlHello(invitationOf(lonely.firstLink), [1]));
+    using _ = await LinkSession.join(lonely.server.address.controlPort, lonely.firstLink, [1]);
     await up;
     await using client = await associate(lonely);
     assert.equal(client.reply.reply, 7);
@@ -257,8 +256,7 @@ describe('rules of the server about addresses', () => {
   test('drop what goes to a local that is too old to apply them', async () => {
     await using ruled = await Depot.server({ rules });
     const up = once(ruled.server.events, 'localUp');
-    using local = await LinkClient.connect(ruled.server.address.controlPort, newIdentity());
-    local.send(Type.hello, 0, controlHello(invitationOf(ruled.firstLink), [2, 1]));
+    using _ = await LinkSession.join(ruled.server.address.controlPort, ruled.firstLink, [2, 1]);
     await up;
     await using client = await associate(ruled);
     client.send('one.home.depot', echo.port, 'never');

@@ -1,6 +1,7 @@
 // Whoever knocks at the control port: speaks TLS and frames exactly as a test tells it, or worse.
 // Shares no code with depot's own link but how a key becomes a certificate.
 
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import tls from 'node:tls';
 import { generatePrivateKey, type Identity, identityOf } from '../../src/net/identity.ts';
@@ -41,9 +42,12 @@ export const controlHello = (invitation?: string, versions: readonly number[] = 
   invitation,
 });
 
+export const tunnelHello = (id: string): object => ({ purpose: 'tunnel', id });
+
 export class LinkClient implements Disposable {
   readonly socket: tls.TLSSocket;
   readonly #frames: Frame[] = [];
+  readonly #heard: Buffer[] = [];
   #bytes = Buffer.alloc(0);
   #closed = false;
   #wake: () => void = () => undefined;
@@ -74,6 +78,11 @@ export class LinkClient implements Disposable {
   /** The other end of a connection that somebody dialed to us. */
   static of(socket: tls.TLSSocket): LinkClient {
     return new LinkClient(socket);
+  }
+
+  /** Everything that it was ever sent, byte by byte. */
+  get heard(): string {
+    return Buffer.concat(this.#heard).toString('latin1');
   }
 
   send(type: number, stream: number, payload: Uint8Array | object): void {
@@ -117,6 +126,7 @@ export class LinkClient implements Disposable {
   }
 
   #read(chunk: Buffer): void {
+    this.#heard.push(chunk);
     this.#bytes = Buffer.concat([this.#bytes, chunk]);
     while (this.#bytes.length >= 8) {
       const end = 8 + this.#bytes.readUIntBE(1, 3);
@@ -126,5 +136,51 @@ export class LinkClient implements Disposable {
       this.#bytes = this.#bytes.subarray(end);
     }
     this.#wake();
+  }
+}
+
+/** A local, or a device, by hand: its key, the control connection that was welcomed, and the tunnels that a test brings. */
+export class LinkSession implements Disposable {
+  readonly identity: Identity;
+  readonly control: LinkClient;
+  readonly tunnels: LinkClient[] = [];
+  readonly #port: number;
+
+  private constructor(port: number, identity: Identity, control: LinkClient) {
+    this.#port = port;
+    this.identity = identity;
+    this.control = control;
+  }
+
+  /** Says this hello, and is welcomed. */
+  static async open(port: number, hello: object, identity = newIdentity()): Promise<LinkSession> {
+    const control = await LinkClient.connect(port, identity);
+    control.send(Type.hello, 0, hello);
+    await control.next(Type.welcome);
+    return new LinkSession(port, identity, control);
+  }
+
+  /** A local that joins with this link. */
+  static join(port: number, link: string, versions?: readonly number[]): Promise<LinkSession> {
+    return LinkSession.open(port, controlHello(invitationOf(link), versions));
+  }
+
+  /** The ids of the tunnels that it is asked for next. */
+  async askedFor(): Promise<readonly string[]> {
+    const { type, ids } = jsonOf(await this.control.next(Type.control));
+    assert.equal(type, 'tunnels');
+    return ids as string[];
+  }
+
+  /** A connection that says hello with this id. Whether that is welcome is for the test to see. */
+  async bring(id = ''): Promise<LinkClient> {
+    const tunnel = await LinkClient.connect(this.#port, this.identity);
+    this.tunnels.push(tunnel);
+    tunnel.send(Type.hello, 0, tunnelHello(id));
+    return tunnel;
+  }
+
+  [Symbol.dispose](): void {
+    for (const connection of [this.control, ...this.tunnels]) connection[Symbol.dispose]();
   }
 }

@@ -1,7 +1,7 @@
 // Those who were let in and mean harm: a local, and a device of a user. Each has a key that the server knows, says a
 // proper hello, brings the tunnels that it is asked for, and then says nonsense.
 
-import { controlHello, invitationOf, jsonOf, LinkClient, newIdentity, Type } from '../../support/link-client.ts';
+import { controlHello, invitationOf, LinkSession, newIdentity, Type } from '../../support/link-client.ts';
 import { openStream } from '../../support/socks-client.ts';
 import type { Identity } from '../../../src/net/identity.ts';
 import type { Seeded } from '../../support/seeded.ts';
@@ -25,28 +25,15 @@ interface Insider {
 const join = async (world: World, name: string | undefined, hello: object): Promise<Insider> => {
   const identity = newIdentity();
   const invitation = invitationOf(await world.invite(name));
-  using control = await LinkClient.connect(world.printed.controlPort, identity);
-  control.send(Type.hello, 0, { ...hello, invitation });
-  await control.next(Type.welcome);
+  (await LinkSession.open(world.printed.controlPort, { ...hello, invitation }, identity))[Symbol.dispose]();
   return { name: name ?? '', identity, hello };
 };
 
 const localHello = controlHello(undefined, [2, 1]);
 const deviceHello = { ...controlHello(undefined, [2]), purpose: 'client', device: 'laptop' };
 
-/** A session in order, and the ids of the tunnels that it is asked for. */
-const logIn = async ({ identity, hello }: Insider, port: number): Promise<LinkClient> => {
-  const control = await LinkClient.connect(port, identity);
-  control.send(Type.hello, 0, hello);
-  await control.next(Type.welcome);
-  return control;
-};
-
-const bringTunnel = async ({ identity }: Insider, port: number, id: string): Promise<LinkClient> => {
-  const tunnel = await LinkClient.connect(port, identity);
-  tunnel.send(Type.hello, 0, { purpose: 'tunnel', id });
-  return tunnel;
-};
+const logIn = ({ identity, hello }: Insider, port: number): Promise<LinkSession> =>
+  LinkSession.open(port, hello, identity);
 
 /** One at a time has the use of each. */
 class Pool {
@@ -87,15 +74,16 @@ const asInsiders = async (
 const onTunnel =
   (seeds: readonly Buffer[], ask?: (insider: Insider) => Promise<void>) =>
   async (insider: Insider, port: number, chance: Seeded): Promise<Visit> => {
-    using control = await logIn(insider, port);
-    const { ids } = jsonOf(await control.next(Type.control)) as { ids: string[] };
-    using tunnel = await bringTunnel(insider, port, ids[0] ?? '');
+    using session = await logIn(insider, port);
+    const [id] = await session.askedFor();
+    const tunnel = await session.bring(id);
     await tunnel.next(Type.ping);
     const asking = ask?.(insider);
     if (asking !== undefined) await opened(tunnel, OPEN_MS);
     const visit = await speak(tunnel.socket, seeds, chance, LINK_MS);
-    control.socket.destroy();
-    await Promise.all([closed(control.socket), asking]);
+    const { socket } = session.control;
+    socket.destroy();
+    await Promise.all([closed(socket), asking]);
     return visit;
   };
 
@@ -111,8 +99,8 @@ export const INSIDER_PORTS: readonly Port[] = [
         world,
         (number) => join(world, names('talker')(number), localHello),
         async (insider, port, chance) => {
-          using control = await logIn(insider, port);
-          return speak(control.socket, CONTROL_FRAMES, chance, LINK_MS);
+          using session = await logIn(insider, port);
+          return speak(session.control.socket, CONTROL_FRAMES, chance, LINK_MS);
         },
       ),
   },
