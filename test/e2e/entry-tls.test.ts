@@ -14,6 +14,7 @@ import { certificateFor, generatePrivateKey } from '../../src/net/identity.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
 import { curl, type Finished, run } from '../support/programs.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { credentials, greeting, request, Wire } from '../support/socks-client.ts';
 import { parseAsked, WebApp } from '../support/web-app.ts';
 
@@ -228,32 +229,21 @@ describe('a certificate from files', () => {
       put('key.pem', key);
       put('cert.pem', certificateFor(key, [host]));
     };
-    const said: string[] = [];
-    let heard = Promise.withResolvers<string>();
-    const hear = (fields: Readonly<Record<string, unknown>>, text: string): void => {
-      if (String(fields['event']).startsWith('certificate')) heard.resolve(text);
-      said.push(text);
-    };
-    const log = { debug: hear, info: hear, warn: hear, error: hear };
-    const next = async (): Promise<string> => {
-      const text = await heard.promise;
-      heard = Promise.withResolvers<string>();
-      return text;
-    };
+    const { log, lines, message } = recordedLog();
     pair('one.example');
     const files = { tlsCertificate: file('cert.pem'), tlsKey: file('key.pem') };
     await using other = await Depot.server({ ...files, log });
     assert.match(await subjectOf(other.socksPort), /one\.example/);
     pair('two.example');
-    assert.match(await next(), /uses the new/);
+    assert.match(await message('certificate'), /uses the new/);
     assert.match(await subjectOf(other.socksPort), /two\.example/);
     put('cert.pem', 'rubbish');
-    assert.match(await next(), /keeps the certificate that it has: .*cert\.pem/);
+    assert.match(await message('certificate-kept'), /keeps the certificate that it has: .*cert\.pem/);
     assert.match(await subjectOf(other.socksPort), /two\.example/);
     pair('three.example');
-    assert.match(await next(), /uses the new/);
+    assert.match(await message('certificate'), /uses the new/);
     assert.match(await subjectOf(other.socksPort), /three\.example/);
-    assert.ok(!said.some((text) => text.includes('PRIVATE')));
+    assert.ok(!JSON.stringify(lines).includes('PRIVATE'));
   });
 
   test('has to be a pair, with both of its files', async () => {

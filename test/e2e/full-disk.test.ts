@@ -2,14 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { createServer } from '../../src/index.ts';
-import type { Log } from '../../src/log.ts';
 import { App, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { openStream } from '../support/socks-client.ts';
 
 /** A file system of 3 MiB in memory, gone at the end of the scope; undefined where this user may not mount one. */
@@ -43,13 +43,7 @@ test('a disk that fills while streams run costs history alone, says so once, and
     t.skip('only root may mount a small file system');
     return;
   }
-  const events = new EventEmitter();
-  const seen: unknown[] = [];
-  const note = ({ event }: Readonly<Record<string, unknown>>): void => {
-    seen.push(event);
-    events.emit(String(event));
-  };
-  const log: Log = { debug: note, info: note, warn: note, error: note };
+  const { log, events, names } = recordedLog();
   await using app = await App.echo();
   const stay = new AbortController();
   let bytes = 0;
@@ -57,14 +51,14 @@ test('a disk that fills while streams run costs history alone, says so once, and
   {
     await using depot = await Depot.pair({ home, log });
     ({ login } = depot);
-    const { socksPort } = depot;
+    const target = depot.target('home.depot', app.port);
     const exchange = async (): Promise<void> => {
-      const stream = await openStream({ socksPort, login, host: 'home.depot', port: app.port });
+      const stream = await openStream(target);
       stream.end(Buffer.alloc(1000));
       assert.equal(await ending(stream.resume()), 'fin');
       bytes += 2000;
     };
-    const running = await openStream({ socksPort, login, host: 'home.depot', port: app.port });
+    const running = await openStream(target);
     await exchange();
     const failed = Promise.all([once(events, 'history-failed'), once(events, 'store-failed')]);
     fill(path.join(home, 'filler'));
@@ -86,8 +80,8 @@ test('a disk that fills while streams run costs history alone, says so once, and
     await back;
     running.end();
     assert.equal(await ending(running.resume()), 'fin');
-    assert.equal(seen.filter((event) => event === 'history-failed').length, 1);
-    assert.equal(seen.filter((event) => event === 'store-failed').length, 1);
+    assert.equal(names().filter((event) => event === 'history-failed').length, 1);
+    assert.equal(names().filter((event) => event === 'store-failed').length, 1);
     assert.equal((await depot.server.administration.user(login.user)).usedBytes, bytes);
     await depot.addUser('after');
   }

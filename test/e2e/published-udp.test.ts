@@ -5,6 +5,7 @@ import { EventEmitter, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { createServer, type ServerOptions, type ServerStatus, type StreamEnd } from '../../src/index.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { udpEcho, UdpPeer } from '../support/udp.ts';
 
 type Published = NonNullable<ServerOptions['publish']>[number];
@@ -23,15 +24,6 @@ const ask = async (peer: UdpPeer, port: number, text: string, host?: string): Pr
 const nextEnd = async (events: unknown): Promise<StreamEnd> => {
   const [end] = (await once(events as EventEmitter, 'streamEnd')) as [StreamEnd];
   return end;
-};
-
-/** A log that tells who was turned away, as events. */
-const watched = (): { readonly log: NonNullable<ServerOptions['log']>; readonly events: EventEmitter } => {
-  const events = new EventEmitter();
-  const write = (fields: { event?: string }, message: string): void => {
-    if (fields.event === 'turned-away') events.emit('turnedAway', message);
-  };
-  return { events, log: { debug: write, info: write, warn: write, error: write } };
 };
 
 let echo: UdpPeer;
@@ -129,11 +121,9 @@ describe('published UDP ports', () => {
 
 describe('who is not let in', () => {
   test('is whoever is not on the list; the log says so once, and no stream begins', async () => {
-    const { log, events } = watched();
+    const { log, lines } = recordedLog();
     await using depot = await Depot.pair({ publish: [toEcho({ from: ['127.0.0.2'] })], log });
     const port = portOf(depot.server.status());
-    const turnedAway: unknown[] = [];
-    events.on('turnedAway', (message) => turnedAway.push(message));
     let streams = 0;
     depot.server.events.on('streamStart', () => (streams += 1));
     await using stranger = await UdpPeer.bind();
@@ -141,20 +131,21 @@ describe('who is not let in', () => {
     stranger.send('one', port);
     stranger.send('two', port);
     assert.equal(await ask(friend, port, 'three'), 'three');
+    const turnedAway = lines.filter(([{ event }]) => event === 'turned-away');
     assert.deepEqual([stranger.waiting, streams, turnedAway.length], [0, 1, 1]);
-    assert.match(String(turnedAway[0]), /127\.0\.0\.1: it may not send to published UDP port/);
+    assert.match(turnedAway[0]?.[1] ?? '', /127\.0\.0\.1: it may not send to published UDP port/);
   });
 
   test('is one more than there may be, until one is gone', async () => {
-    const { log, events } = watched();
+    const { log, message } = recordedLog();
     await using depot = await Depot.pair({ publish: [toEcho()], udpPeersMax: 1, log });
     const port = portOf(depot.server.status());
     await using first = await UdpPeer.bind();
     await using second = await UdpPeer.bind();
     assert.equal(await ask(first, port, '1'), '1');
-    const full = once(events, 'turnedAway');
+    const full = message('turned-away');
     second.send('2', port);
-    assert.match(String(await full), /there are 1 others at published UDP port/);
+    assert.match(await full, /there are 1 others at published UDP port/);
     assert.equal(await ask(first, port, '3'), '3');
     assert.equal(second.waiting, 0);
     const ended = nextEnd(depot.server.events);

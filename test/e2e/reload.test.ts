@@ -6,23 +6,13 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import type { DepotServer, Log, StreamEnd } from '../../src/index.ts';
+import type { DepotServer, StreamEnd } from '../../src/index.ts';
 import { App, echoed, ending } from '../support/apps.ts';
 import { BIN, depot as depotCommand, startNewServer } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir, writeConfig } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
-
-/** Waits for one event in a role's log. */
-const logOfEvents = (): { readonly log: Log; readonly event: (name: string) => Promise<string> } => {
-  const waiting = new Map<string, (message: string) => void>();
-  const method = ({ event }: Readonly<Record<string, unknown>>, message: string): void =>
-    waiting.get(String(event))?.(message);
-  return {
-    log: { debug: method, info: method, warn: method, error: method },
-    event: (name) => new Promise((resolve) => waiting.set(name, resolve)),
-  };
-};
 
 const endOf = async (server: DepotServer): Promise<StreamEnd> => {
   const [end] = (await once(server.events, 'streamEnd')) as [StreamEnd];
@@ -77,7 +67,7 @@ describe('a reload', () => {
 
   test('ends what tightened rules of a local forbid, noticed by itself when the file is replaced', async () => {
     using home = tempDir();
-    const { log, event } = logOfEvents();
+    const { log, message } = recordedLog();
     await using forbidden = await App.echo();
     await using allowed = await App.echo();
     await using depot = await Depot.pair({}, { home: home.path, log });
@@ -85,7 +75,7 @@ describe('a reload', () => {
     const going = await openStream({ ...target, port: forbidden.port });
     const staying = await openStream({ ...target, port: allowed.port });
     const left = ending(going);
-    const reloaded = event('reloaded');
+    const reloaded = message('reloaded');
     writeConfig(home.path, { allow: [`localhost:${allowed.port}`] });
     assert.match(await reloaded, /allow changed/);
     assert.equal(await left, 'rst');
@@ -121,10 +111,10 @@ describe('a reload', () => {
 
   test('takes YAML too, notices it, and refuses two files', async () => {
     using home = tempDir();
-    const { log, event } = logOfEvents();
+    const { log, message } = recordedLog();
     await using depot = await Depot.pair({ home: home.path, log });
     const file = path.join(home.path, 'config.yaml');
-    const reloaded = event('reloaded');
+    const reloaded = message('reloaded');
     writeFileSync(file, '# Only one rule.\nrules:\n  - allow *:80\n');
     assert.match(await reloaded, /rules changed/);
     writeFileSync(file, 'rules:\n  - perhaps *\n');
@@ -194,9 +184,9 @@ describe('a reload', () => {
   test('of a file that cannot be looked at changes nothing, and says so', async () => {
     using home = tempDir();
     writeConfig(home.path, {});
-    const { log, event } = logOfEvents();
+    const { log, message } = recordedLog();
     await using _depot = await Depot.server({ home: home.path, log });
-    const failed = event('reload-failed');
+    const failed = message('reload-failed');
     symlinkSync('config.json', path.join(home.path, 'loop'));
     renameSync(path.join(home.path, 'loop'), path.join(home.path, 'config.json'));
     assert.match(await failed, /ELOOP/);

@@ -5,17 +5,11 @@ import net from 'node:net';
 import { devNull } from 'node:os';
 import { test } from 'node:test';
 import { DepotError } from '../../src/errors.ts';
-import type { Log } from '../../src/log.ts';
 import { descriptorLimit, Descriptors } from '../../src/net/descriptors.ts';
 import { UdpSocket } from '../../src/net/udp-socket.ts';
 import { LOOPBACK } from '../support/depot.ts';
 import { run } from '../support/programs.ts';
-
-const listening = (): { readonly log: Log; readonly events: unknown[] } => {
-  const events: unknown[] = [];
-  const note = ({ event }: Readonly<Record<string, unknown>>): void => void events.push(event);
-  return { log: { debug: note, info: note, warn: note, error: note }, events };
-};
+import { recordedLog } from '../support/recorded-log.ts';
 
 /** The number that the next file gets. */
 const nextNumber = (): number => {
@@ -30,21 +24,21 @@ test('the limit is the one of this process', async () => {
 });
 
 test('a quarter is reserved, 1024 at most; bounds follow the rest, and a low limit is said at the start', () => {
-  const { log, events } = listening();
+  const { log, names } = recordedLog();
   const few = new Descriptors(log, 256);
   assert.deepEqual(few.status, { limit: 256, reserved: 64, refused: 0 });
   assert.equal(few.atMost(4000, 1 / 2), 96);
   assert.equal(few.atMost(50, 1 / 2), 50);
   assert.equal(few.ofReserve(500), 16);
-  assert.deepEqual(events, ['descriptors-few']);
+  assert.deepEqual(names(), ['descriptors-few']);
   const many = new Descriptors(log, 100_000);
   assert.equal(many.status.reserved, 1024);
   assert.equal(many.atMost(4000, 1 / 2), 4000);
-  assert.deepEqual(events, ['descriptors-few']);
+  assert.deepEqual(names(), ['descriptors-few']);
 });
 
 test('a socket with a number of the reserve is refused, one with a lower number is not, and the log hears of it once', async () => {
-  const { log, events } = listening();
+  const { log, names } = recordedLog();
   const server = net.createServer().listen(0, LOOPBACK);
   await once(server, 'listening');
   const { port } = server.address() as net.AddressInfo;
@@ -72,7 +66,7 @@ test('a socket with a number of the reserve is refused, one with a lower number 
   udp.close();
 
   assert.equal(descriptors.status.refused, 5);
-  assert.deepEqual(events, ['descriptors-few', 'descriptors-short']);
+  assert.deepEqual(names(), ['descriptors-few', 'descriptors-short']);
   below.destroy();
   peerOfBelow.destroy();
   server.close();
