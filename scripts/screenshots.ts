@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { App } from '../test/support/apps.ts';
-import { launch, openPage } from '../test/support/chromium.ts';
+import { launch, openPage, show } from '../test/support/chromium.ts';
 import { Depot } from '../test/support/depot.ts';
 import { handshake, openStream } from '../test/support/socks-client.ts';
 
@@ -54,19 +54,14 @@ const shoot = async (name: string): Promise<void> => {
   await page.waitForTimeout(1500);
   await page.screenshot({ path: path.join(TARGET, `${name}.png`) });
 };
-const show = (name: string): Promise<void> =>
-  page
-    .getByRole('link', { name: new RegExp(`^${name}`) })
-    .first()
-    .click();
 
 await shoot('overview');
 for (const name of ['Locals', 'Streams', 'Clients', 'Users', 'Set-up']) {
-  await show(name);
+  await show(page, name);
   if (name === 'Set-up') await page.getByLabel('Server').fill('vps.example');
   await shoot(name.toLowerCase());
 }
-await show('Locals');
+await show(page, 'Locals');
 await page.getByRole('button', { name: 'Invite a local' }).click();
 await page.getByLabel('What it will be called').fill('barn');
 await page.keyboard.press('Enter');
@@ -75,12 +70,12 @@ await shoot('invite');
 await page.keyboard.press('Escape');
 await page.emulateMedia({ colorScheme: 'dark' });
 for (const name of ['Overview', 'Streams']) {
-  await show(name);
+  await show(page, name);
   await shoot(`${name.toLowerCase()}-dark`);
 }
 await page.setViewportSize({ width: 380, height: 780 });
 for (const name of ['Overview', 'Streams', 'Locals']) {
-  await show(name);
+  await show(page, name);
   await shoot(`${name.toLowerCase()}-phone`);
 }
 await page.context().close();

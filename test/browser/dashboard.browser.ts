@@ -6,7 +6,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { DepotLocal } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
-import { complaintsOf, launch, LOOKS, openPage, tooWide, violationsOf } from '../support/chromium.ts';
+import { complaintsOf, launch, LOOKS, openPage, show, tooWide, violationsOf } from '../support/chromium.ts';
 import { Depot } from '../support/depot.ts';
 import { Program } from '../support/programs.ts';
 import { handshake, type Wire } from '../support/socks-client.ts';
@@ -39,11 +39,6 @@ describe('the dashboard', { concurrency: false }, () => {
   });
   afterEach(() => assert.deepEqual(complaints.splice(0), []));
 
-  const show = (name: string): Promise<void> =>
-    page
-      .getByRole('link', { name: new RegExp(`^${name}`) })
-      .first()
-      .click();
   const open = async (host: string): Promise<Wire> => {
     const [wire] = await handshake(depot.target(host, app.port));
     return wire;
@@ -61,7 +56,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('checks a target, and says what to change', async () => {
-    await show('Check');
+    await show(page, 'Check');
     await page.getByLabel('Target').fill(`home.depot:${await App.closedPort()}`);
     await page.getByLabel('User').fill(depot.login.user);
     await page.getByRole('button', { name: 'Check' }).click();
@@ -73,7 +68,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('shows a download as it runs, and ends it: curl fails', async () => {
-    await show('Streams');
+    await show(page, 'Streams');
     const target = `home.depot:${app.port}`;
     await using curl = new Program('curl', [
       '-sS',
@@ -102,14 +97,14 @@ describe('the dashboard', { concurrency: false }, () => {
     wire[Symbol.dispose]();
     const region = page.getByRole('region', { name: 'Streams that ended' });
     await region.getByText(`${HOSTILE}:${app.port}`).waitFor();
-    await show('Overview');
+    await show(page, 'Overview');
     await page.getByText(HOSTILE).first().waitFor();
     assert.equal(await page.locator('img').count(), 0);
     assert.equal(await page.title(), 'depot');
   });
 
   it('filters', async () => {
-    await show('Streams');
+    await show(page, 'Streams');
     const [one, two] = [await open('home.depot'), await open('127.0.0.1')];
     const region = page.getByRole('region', { name: 'Running streams' });
     await region.getByText(`127.0.0.1:${app.port}`).waitFor();
@@ -122,7 +117,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('shows a local that goes away, and comes back', async () => {
-    await show('Locals');
+    await show(page, 'Locals');
     const attic = await depot.addLocal('attic');
     const card = page.getByRole('listitem', { name: 'attic' });
     await card.getByText('up', { exact: true }).waitFor();
@@ -137,7 +132,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('disconnects a local, which connects again by itself', async () => {
-    await show('Locals');
+    await show(page, 'Locals');
     const { since } = depot.server.status().locals.find(({ name }) => name === 'home') ?? {};
     const card = page.getByRole('listitem', { name: 'home' });
     const down = once(depot.server.events, 'localDown');
@@ -151,16 +146,16 @@ describe('the dashboard', { concurrency: false }, () => {
 
   it('shows which server it is, where it listens, and sets clients up with just that', async () => {
     const { version, fingerprint, ports, advertised } = depot.server.status();
-    await show('Overview');
+    await show(page, 'Overview');
     const server = page.getByRole('region', { name: 'Server', exact: true });
     for (const text of [version, fingerprint]) await server.getByText(text, { exact: true }).waitFor();
     await server.getByText(`clients ${ports.socks}, locals ${ports.control}, dashboard ${ports.web}`).waitFor();
-    await show('Set-up');
+    await show(page, 'Set-up');
     await page.getByText(`socks5h://USER:PASSWORD@${advertised}:${ports.socks}`).first().waitFor();
   });
 
   it('invites a local, by keyboard, and the link is good', async () => {
-    await show('Locals');
+    await show(page, 'Locals');
     await page.getByRole('button', { name: 'Invite a local' }).focus();
     await page.keyboard.press('Enter');
     await page.keyboard.type('barn');
@@ -174,17 +169,13 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('adds a user, whose password is right, and removes it', async () => {
-    await show('Users');
+    await show(page, 'Users');
     await page.getByRole('button', { name: 'Add a user' }).click();
     await page.getByLabel('Name').fill('alice');
     await page.getByRole('button', { name: /^Add, and/ }).click();
     const password = await page.getByRole('dialog').locator('pre').textContent();
-    const [wire] = await handshake({
-      socksPort: depot.socksPort,
-      login: { user: 'alice', password: password ?? '' },
-      host: 'home.depot',
-      port: app.port,
-    });
+    const login = { user: 'alice', password: password ?? '' };
+    const [wire] = await handshake(depot.target('home.depot', app.port, login));
     wire[Symbol.dispose]();
     await page.keyboard.press('Escape');
     const row = page.getByRole('row').filter({ hasText: 'alice' });
@@ -202,7 +193,7 @@ describe('the dashboard', { concurrency: false }, () => {
       monthlyBytes: 50_000_000_000,
       validUntil: Date.UTC(2100, 0, 1),
     });
-    await show('Users');
+    await show(page, 'Users');
     const row = page.getByRole('row').filter({ hasText: 'carol' });
     await row.getByText('0 of 5').waitFor();
     await row.getByText('0 B of 50 GB').waitFor();
@@ -216,7 +207,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('says which rule let a stream through', async () => {
-    await show('Streams');
+    await show(page, 'Streams');
     const wire = await open('home.depot');
     await page
       .getByRole('button', { name: `home.depot:${app.port}`, exact: true })
@@ -230,7 +221,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('shows a client that comes, invites one, and revokes it', async () => {
-    await show('Clients');
+    await show(page, 'Clients');
     await page.getByText('No client has joined yet.').waitFor();
     await page.getByRole('button', { name: 'Invite a client' }).click();
     await page.getByLabel('The user whose device it is').fill(depot.login.user);
@@ -250,7 +241,7 @@ describe('the dashboard', { concurrency: false }, () => {
   });
 
   it('keeps thousands of streams in hand', async () => {
-    await show('Streams');
+    await show(page, 'Streams');
     const wires = await Promise.all(Array.from({ length: 300 }, () => open('home.depot')));
     await page.getByRole('heading', { name: 'Running 300' }).waitFor();
     const rows = await page.getByRole('region', { name: 'Running streams' }).locator('tbody tr').count();
@@ -266,12 +257,12 @@ describe('the dashboard', { concurrency: false }, () => {
       const wire = await open('home.depot');
       await depot.addClient(depot.login.user, { device: `${colorScheme}-${device}` });
       for (const name of ['Overview', 'Locals', 'Streams', 'Clients', 'Users', 'Check', 'Set-up']) {
-        await show(name);
+        await show(page, name);
         await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
         assert.deepEqual(await violationsOf(page), [], name);
         assert.equal(await tooWide(page), 0, `${name} scrolls sideways`);
       }
-      await show('Streams');
+      await show(page, 'Streams');
       const box = await page.getByRole('button', { name: 'End stream to' }).first().boundingBox();
       assert.ok(box !== null && box.x + box.width <= viewport.width, 'the button that ends a stream is out of sight');
       wire[Symbol.dispose]();
@@ -290,7 +281,7 @@ describe('the dashboard', { concurrency: false }, () => {
       'argon2id',
     ];
     for (const name of ['Overview', 'Locals', 'Streams', 'Clients', 'Users', 'Check', 'Set-up']) {
-      await show(name);
+      await show(page, name);
       const all = await page.evaluate<string>('document.documentElement.outerHTML + JSON.stringify(localStorage)');
       for (const secret of secrets) assert.ok(secret !== '' && !all.includes(secret), `a secret is in ${name}`);
     }

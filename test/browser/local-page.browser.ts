@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import type { DepotLocal } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
-import { complaintsOf, launch, LOOKS, openPage, tooWide, violationsOf } from '../support/chromium.ts';
+import { complaintsOf, launch, LOOKS, openPage, show, tooWide, violationsOf } from '../support/chromium.ts';
 import { Depot } from '../support/depot.ts';
 import { handshake, type Wire } from '../support/socks-client.ts';
 
@@ -31,11 +31,6 @@ describe('the page of a local', { concurrency: false }, () => {
   });
   afterEach(() => assert.deepEqual(complaints.splice(0), []));
 
-  const show = (name: string): Promise<void> =>
-    page
-      .getByRole('navigation')
-      .getByRole('link', { name: new RegExp(`^${name}`) })
-      .click();
   const open = async (host: string): Promise<Wire> => {
     const [wire] = await handshake(depot.target(host, app.port));
     return wire;
@@ -63,7 +58,7 @@ describe('the page of a local', { concurrency: false }, () => {
   });
 
   it('shows a stream, and ends it', async () => {
-    await show('Streams');
+    await show(page, 'Streams');
     const wire = await open('home.depot');
     const row = page.getByRole('row').filter({ hasText: `:${app.port}` });
     await row.getByText('open').waitFor();
@@ -83,7 +78,7 @@ describe('the page of a local', { concurrency: false }, () => {
     const wire = await open(HOSTILE);
     wire[Symbol.dispose]();
     await page.getByRole('region', { name: 'Streams that ended' }).getByText(`${HOSTILE}:${app.port}`).waitFor();
-    await show('Link');
+    await show(page, 'Link');
     await page.getByText(HOSTILE).first().waitFor();
     assert.equal(await page.locator('img').count(), 0);
     assert.equal(await page.title(), 'depot local home');
@@ -94,7 +89,7 @@ describe('the page of a local', { concurrency: false }, () => {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize(viewport);
       for (const name of ['Link', 'Streams']) {
-        await show(name);
+        await show(page, name);
         await page.getByRole('heading', { level: 1 }).first().waitFor({ state: 'attached' });
         assert.deepEqual(await violationsOf(page), [], name);
         assert.equal(await tooWide(page), 0, `${name} scrolls sideways`);

@@ -234,7 +234,7 @@ describe('requests', () => {
 test('who does not finish the handshake in time is closed; who did is not', { timeout: 10_000 }, async () => {
   await using slow = await Depot.pair({ handshakeMs: 500 });
   const { socksPort, login } = slow;
-  const [established, { reply }] = await handshake({ socksPort, login, host: LOOPBACK, port: echo.port });
+  const [established, { reply }] = await handshake(slow.target(LOOPBACK, echo.port));
   using _ = established;
   assert.equal(reply, 0);
   const start = [greeting(2), credentials(login), request(LOOPBACK, echo.port)];

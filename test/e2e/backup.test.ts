@@ -4,9 +4,8 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { createServer } from '../../src/index.ts';
 import { depot as depotCommand } from '../support/cli.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, serverIn, tempDir } from '../support/depot.ts';
 
 test('depot backup copies what a running server knows, and another home begins from it', async () => {
   using home = tempDir();
@@ -18,13 +17,7 @@ test('depot backup copies what a running server knows, and another home begins f
   assert.deepEqual(await depotCommand(args), { code: 0, stdout: '', stderr: '' });
   assert.equal(statSync(copy).mode & 0o777, 0o600);
   copyFileSync(path.join(home.path, 'key.pem'), path.join(other.path, 'key.pem'));
-  await using restored = await createServer({
-    home: other.path,
-    host: LOOPBACK,
-    socksPort: 0,
-    controlPort: 0,
-    webPort: 0,
-  });
+  await using restored = await serverIn(other.path);
   assert.equal(restored.fingerprint, depot.server.fingerprint);
   assert.deepEqual(
     (await restored.administration.users()).map(({ name }) => name),

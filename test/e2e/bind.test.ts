@@ -19,7 +19,7 @@ before(async () => {
 after(() => depot[Symbol.asyncDispose]());
 
 const bind = (host: string, to = depot): Promise<[Wire, SocksReply]> =>
-  handshake({ socksPort: to.socksPort, login: to.login, host, port: 21, command: BIND });
+  handshake({ ...to.target(host, 21), command: BIND });
 
 /** Connects to where the first reply says. */
 const connectBack = ({ host, port }: SocksReply, localAddress = LOOPBACK): net.Socket =>

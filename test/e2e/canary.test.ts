@@ -4,10 +4,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ask as askWeb, cookieOf, Events, logIn } from '../support/api.ts';
+import { type ApiRequest, ask, cookieOf, Events, logIn } from '../support/api.ts';
 import { App } from '../support/apps.ts';
 import { depot, type Printed, start, startClient, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
@@ -118,18 +117,11 @@ const misuse = async (port: number): Promise<void> => {
   }
 };
 
-const ask = (socketPath: string, method: string, url: string, body?: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const request = http.request({ socketPath, method, path: `/api/v1${url}` }, (response) => {
-      const head = JSON.stringify(response.rawHeaders);
-      response
-        .setEncoding('utf8')
-        .reduce((text: string, piece: string) => text + piece, head)
-        .then(resolve, reject);
-    });
-    request.once('error', reject);
-    request.end(body);
-  });
+/** All that the API answers on an admin socket: head and body. */
+const answerOf = async (socketPath: string, url: string, request?: ApiRequest): Promise<string> => {
+  const { headers, text } = await ask({ socketPath }, `/api/v1${url}`, request);
+  return JSON.stringify(headers) + text;
+};
 
 test('secrets work, and are in no log, however they are used', async () => {
   const { socksPort } = printed;
@@ -165,7 +157,7 @@ test('secrets are in no process list and no environment', () => {
 test('secrets are in no answer of the admin API, its refusals included', async () => {
   const urls = ['/status', '/users', '/users/alice', '/locals', '/clients', `/${PASSWORD.slice(0, 3)}`];
   for (const home of Object.values(homes)) {
-    for (const url of urls) assertFree(`${url} of ${home}`, await ask(path.join(home, 'admin.sock'), 'GET', url));
+    for (const url of urls) assertFree(`${url} of ${home}`, await answerOf(path.join(home, 'admin.sock'), url));
   }
   const socket = path.join(homes.server, 'admin.sock');
   const refused = [
@@ -177,7 +169,7 @@ test('secrets are in no answer of the admin API, its refusals included', async (
     ['PUT', '/users/alice/password', JSON.stringify({ password: { PASSWORD } })],
   ] as const;
   for (const [method, url, body] of refused) {
-    const answer = await ask(socket, method, url, body);
+    const answer = await answerOf(socket, url, { method, body });
     assert.match(answer, /"code"/);
     assertFree(`${method} ${url}`, answer);
   }
@@ -198,7 +190,7 @@ test('secrets are in nothing that the dashboard is told, and in no notice but by
   const login = await logIn(where, webPassword);
   assert.equal(login.status, 204);
   const cookie = cookieOf(login);
-  const token = await askWeb(where, '/api/v1/web/metrics-token', { method: 'POST', headers: { cookie } });
+  const token = await ask(where, '/api/v1/web/metrics-token', { method: 'POST', headers: { cookie } });
   secrets.set('the token for the metrics', (token.json as { token: string }).token);
   const urls = [
     'status',
@@ -212,12 +204,12 @@ test('secrets are in nothing that the dashboard is told, and in no notice but by
     'traffic',
   ];
   for (const url of ['/', '/metrics', '/healthz', '/api/v1/openapi.json', ...urls.map((name) => `/api/v1/${name}`)]) {
-    const { status, text, headers: answered } = await askWeb(where, url, { headers: { cookie } });
+    const { status, text, headers: answered } = await ask(where, url, { headers: { cookie } });
     assert.equal(status, 200, url);
     assertFree(url, text + JSON.stringify(answered));
   }
   using events = await Events.open(where, { headers: { cookie } });
-  await askWeb(where, '/api/v1/sessions/home', { method: 'DELETE', headers: { cookie } });
+  await ask(where, '/api/v1/sessions/home', { method: 'DELETE', headers: { cookie } });
   for (let seen = ''; !seen.includes('"change"');) {
     const event = await events.next();
     seen = JSON.stringify(event);

@@ -10,7 +10,7 @@ import { createLocal, type DepotLocal } from '../../src/index.ts';
 import { NO_LIMITS } from '../../src/rules/limits.ts';
 import { App } from '../support/apps.ts';
 import { BIN, depot, type Printed, startLocal, startNewServer } from '../support/cli.ts';
-import { LOOPBACK, tempDir } from '../support/depot.ts';
+import { LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { curl, type Finished, type Program, run } from '../support/programs.ts';
 import { handshake } from '../support/socks-client.ts';
 
@@ -66,14 +66,7 @@ for (const [when, running] of Object.entries(cases)) {
         }
       };
       if (running) return attempt(printed.socksPort);
-      const { createServer } = await import('../../src/index.ts');
-      await using ours = await createServer({
-        home: home.path,
-        host: LOOPBACK,
-        socksPort: 0,
-        controlPort: 0,
-        webPort: 0,
-      });
+      await using ours = await serverIn(home.path);
       return await attempt(ours.address.socksPort);
     };
 

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createClient, createLocal, createServer, type DepotClient, type DepotError } from '../../src/index.ts';
+import { createClient, createLocal, type DepotClient, type DepotError } from '../../src/index.ts';
 import { App, collect, ending } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { controlHello, invitationOf, LinkClient, LinkSession, newIdentity, Type } from '../support/link-client.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { curl } from '../support/programs.ts';
@@ -238,7 +238,7 @@ describe('a client is cut off at once', () => {
 test('a client finds back to a server that was started again, with its key alone', async () => {
   using homes = tempDir();
   const [serverHome, clientHome] = [path.join(homes.path, 's'), path.join(homes.path, 'c')];
-  const first = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
+  const first = await serverIn(serverHome);
   const { controlPort } = first.address;
   const { link } = await first.administration.inviteClient('owner');
   await using client = await createClient({ home: clientHome, port: 0, link });
@@ -246,7 +246,7 @@ test('a client finds back to a server that was started again, with its key alone
   await first.stop();
   assert.equal(await replyOf(client, 'home.depot', 80), 1);
   const back = once(client.events, 'connected');
-  await using server = await createServer({ home: serverHome, host: LOOPBACK, socksPort: 0, controlPort, webPort: 0 });
+  await using server = await serverIn(serverHome, { controlPort });
   await back;
   assert.equal(server.status().clients[0]?.connected, true);
   await using local = await createLocal({

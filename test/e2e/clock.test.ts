@@ -16,8 +16,8 @@ test('a clock that jumps by a day, forward and back, changes nothing but stamps'
   const timers = { heartbeatMs: BEAT_MS, deadAfterMs: BEAT_MS * 20, drainMs: 60_000 };
   await using depot = await Depot.pair(timers, { ...timers, reconnectMaxMs: 1000 });
   await using app = await App.echo();
-  const { socksPort, login, server, local } = depot;
-  const target = { socksPort, login, host: 'home.depot', port: app.port };
+  const { server, local } = depot;
+  const target = depot.target('home.depot', app.port);
   local.events.on('disconnected', () => assert.fail('the link was lost'));
   const stream = await openStream(target);
   const exchange = async (): Promise<void> => {

@@ -6,9 +6,9 @@ import { cpSync } from 'node:fs';
 import type net from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { createServer, DepotError } from '../../src/index.ts';
+import { DepotError } from '../../src/index.ts';
 import { App, collect } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
 import { credentials, greeting, handshake, openStream, request, Wire } from '../support/socks-client.ts';
 
@@ -65,8 +65,8 @@ describe('a server that is about to stop', () => {
     const [first, second] = [path.join(homes.path, '1'), path.join(homes.path, '2')];
     await using app = await App.echo();
     await using depot = await Depot.pair({ home: first });
-    const target = { login: depot.login, host: 'home.depot', port: app.port };
-    const old = await openStream({ ...target, socksPort: depot.socksPort });
+    const target = depot.target('home.depot', app.port);
+    const old = await openStream(target);
     const { controlPort } = depot.server.address;
     cpSync(first, second, { recursive: true, filter: (file) => !file.endsWith('.sock') });
     const left = once(depot.local.events, 'disconnected');
@@ -75,7 +75,7 @@ describe('a server that is about to stop', () => {
     assert.equal(error.code, 'stopped');
     assert.equal(depot.server.status().draining, true);
     const back = once(depot.local.events, 'connected');
-    await using next = await createServer({ home: second, host: LOOPBACK, socksPort: 0, controlPort, webPort: 0 });
+    await using next = await serverIn(second, { controlPort });
     await back;
     const young = await openStream({ ...target, socksPort: next.address.socksPort });
     assert.equal(depot.local.status().streams.length, 2);

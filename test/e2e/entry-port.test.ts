@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK, type Login } from '../support/depot.ts';
 import { evaluatePac } from '../support/pac.ts';
-import { curl, type Finished } from '../support/programs.ts';
+import { curl, type Finished, succeeded } from '../support/programs.ts';
 import { Wire } from '../support/socks-client.ts';
 import { WebApp } from '../support/web-app.ts';
 
@@ -19,9 +19,8 @@ let basic: string;
 before(async () => {
   depot = await Depot.pair({ handshakeMs: HANDSHAKE_MS });
   web = await WebApp.echo();
-  const { user, password } = depot.login;
-  proxy = `http://${user}:${password}@${LOOPBACK}:${depot.socksPort}`;
-  basic = `Proxy-Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}\r\n`;
+  proxy = depot.httpProxyUrl();
+  ({ basic } = depot);
 });
 after(async () => {
   await web[Symbol.asyncDispose]();
@@ -30,17 +29,7 @@ after(async () => {
 
 const connect = (): Promise<Wire> => Wire.connect(depot.socksPort);
 
-/** Sends these bytes and reads until the server ends. */
-const answerTo = async (...parts: readonly string[]): Promise<string> => {
-  using wire = await connect();
-  wire.write(...parts.map((part) => Buffer.from(part, 'latin1')));
-  return (await wire.rest()).toString('latin1');
-};
-
-const succeeded = ({ code, stdout, stderr }: Finished): string => {
-  assert.equal(code, 0, stderr);
-  return stdout;
-};
+const answerTo = (...texts: readonly string[]): Promise<string> => Wire.exchange(depot.socksPort, ...texts);
 
 describe('the port itself', () => {
   const pac = (...args: readonly string[]): Promise<Finished> =>
@@ -164,12 +153,8 @@ describe('strangers', () => {
 
 test('a server that stops ends connections that wait for a further request', async () => {
   await using other = await Depot.pair({ httpIdleMs: 60_000 });
-  const { user, password } = other.login;
   using wire = await Wire.connect(other.socksPort);
-  const auth = Buffer.from(`${user}:${password}`).toString('base64');
-  wire.write(
-    Buffer.from(`GET http://home.depot:${web.port}/ HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${auth}\r\n\r\n`),
-  );
+  wire.write(Buffer.from(`GET http://home.depot:${web.port}/ HTTP/1.1\r\nHost: x\r\n${other.basic}\r\n`));
   await wire.read(15);
   await Promise.all([other.server.stop({ drain: true }), wire.ending()]);
 });

@@ -13,7 +13,7 @@ import { createServer } from '../../src/index.ts';
 import { certificateFor, generatePrivateKey } from '../../src/net/identity.ts';
 import { App, collect, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { curl, type Finished, run } from '../support/programs.ts';
+import { curl, type Finished, run, succeeded } from '../support/programs.ts';
 import { recordedLog } from '../support/recorded-log.ts';
 import { credentials, greeting, request, Wire } from '../support/socks-client.ts';
 import { parseAsked, WebApp } from '../support/web-app.ts';
@@ -29,8 +29,7 @@ before(async () => {
   home = tempDir();
   depot = await Depot.pair({ home: home.path });
   web = await WebApp.echo();
-  const { user, password } = depot.login;
-  proxy = `https://${user}:${password}@${LOOPBACK}:${depot.socksPort}`;
+  proxy = depot.httpProxyUrl('https');
 });
 after(async () => {
   await web[Symbol.asyncDispose]();
@@ -63,11 +62,6 @@ const openStream = async (port: number): Promise<Awaited<ReturnType<typeof secur
   await client.wire.read(4);
   assert.equal((await client.wire.readReply()).reply, 0);
   return client;
-};
-
-const succeeded = ({ code, stdout, stderr }: Finished): string => {
-  assert.equal(code, 0, stderr);
-  return stdout;
 };
 
 describe('curl with an HTTPS proxy', () => {

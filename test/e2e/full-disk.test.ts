@@ -6,9 +6,8 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { createServer } from '../../src/index.ts';
 import { App, ending } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, serverIn, tempDir } from '../support/depot.ts';
 import { recordedLog } from '../support/recorded-log.ts';
 import { openStream } from '../support/socks-client.ts';
 
@@ -85,7 +84,7 @@ test('a disk that fills while streams run costs history alone, says so once, and
     assert.equal((await depot.server.administration.user(login.user)).usedBytes, bytes);
     await depot.addUser('after');
   }
-  await using again = await createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
+  await using again = await serverIn(home);
   const users = await again.administration.users();
   assert.deepEqual(users.map(({ name }) => name).toSorted(), ['after', login.user].toSorted());
   assert.equal((await again.administration.user(login.user)).usedBytes, bytes, 'nothing that was used is forgotten');

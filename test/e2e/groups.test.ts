@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { createServer, DepotError } from '../../src/index.ts';
+import { DepotError } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
-import { Depot, LOOPBACK, type Login, tempDir } from '../support/depot.ts';
+import { Depot, type Login, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { LinkSession, Type } from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
@@ -115,7 +115,7 @@ describe('a group', () => {
     using home = tempDir();
     const start = (groups: object) => {
       writeFileSync(path.join(home.path, 'config.json'), JSON.stringify({ groups }));
-      return createServer({ home: home.path, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
+      return serverIn(home.path);
     };
     {
       await using server = await start({});

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { curl, type Finished, run } from '../support/programs.ts';
+import { curl, type Finished, run, succeeded } from '../support/programs.ts';
 import { Wire } from '../support/socks-client.ts';
 import { parseAsked, WebApp } from '../support/web-app.ts';
 
@@ -18,9 +18,8 @@ let basic: string;
 before(async () => {
   depot = await Depot.pair();
   web = await WebApp.echo();
-  const { user, password } = depot.login;
-  proxy = `http://${user}:${password}@${LOOPBACK}:${depot.socksPort}`;
-  basic = `Proxy-Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}\r\n`;
+  proxy = depot.httpProxyUrl();
+  ({ basic } = depot);
 });
 after(async () => {
   await web[Symbol.asyncDispose]();
@@ -29,17 +28,7 @@ after(async () => {
 
 const connect = (): Promise<Wire> => Wire.connect(depot.socksPort);
 
-/** Sends these bytes and reads until the server ends. */
-const answerTo = async (...parts: readonly string[]): Promise<string> => {
-  using wire = await connect();
-  wire.write(...parts.map((part) => Buffer.from(part, 'latin1')));
-  return (await wire.rest()).toString('latin1');
-};
-
-const succeeded = ({ code, stdout, stderr }: Finished): string => {
-  assert.equal(code, 0, stderr);
-  return stdout;
-};
+const answerTo = (...texts: readonly string[]): Promise<string> => Wire.exchange(depot.socksPort, ...texts);
 
 describe('CONNECT', () => {
   test('curl tunnels HTTP', async () => {

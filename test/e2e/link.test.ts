@@ -5,9 +5,9 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { on, once } from 'node:events';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { createLocal, createServer, DepotError, type DepotLocal, type DepotServer } from '../../src/index.ts';
+import { createLocal, DepotError, type DepotLocal, type DepotServer } from '../../src/index.ts';
 import { App, ending } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
 
@@ -24,8 +24,8 @@ const changed = (link: string, part: RegExp, to: string): string => {
   return result;
 };
 
-const replyOf = async ({ socksPort, login }: Depot, port: number): Promise<number> => {
-  const [wire, { reply }] = await handshake({ socksPort, login, host: LOOPBACK, port });
+const replyOf = async (depot: Depot, port: number): Promise<number> => {
+  const [wire, { reply }] = await handshake(depot.target(LOOPBACK, port));
   wire[Symbol.dispose]();
   return reply;
 };
@@ -117,9 +117,8 @@ describe('identity', () => {
     const first = await depot.join(depot.firstLink, { home: original });
     mkdirSync(copy, { mode: 0o700 });
     for (const file of ['key.pem', 'link.json']) copyFileSync(path.join(original, file), path.join(copy, file));
-    const { socksPort, login } = depot;
     const connection = app.connection();
-    const client = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+    const client = await openStream(depot.target(LOOPBACK, app.port));
     const seen = Promise.all([ending(client), ending(await connection)]);
     const replaced = disconnected(first);
     const up = once(depot.server.events, 'localUp');
@@ -137,9 +136,8 @@ describe('identity', () => {
 test('revoking a local cuts it off at once, and for good', async () => {
   await using depot = await Depot.pair();
   await using app = await App.listen(() => undefined);
-  const { socksPort, login } = depot;
   const connection = app.connection();
-  const client = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+  const client = await openStream(depot.target(LOOPBACK, app.port));
   const seen = Promise.all([ending(client), ending(await connection)]);
   const codes = on(depot.local.events, 'disconnected') as AsyncIterableIterator<[{ error: DepotError }]>;
   await depot.server.administration.revokeLocal('home');
@@ -157,7 +155,7 @@ describe('coming back', () => {
   const restart = async (home: string, old: DepotServer): Promise<DepotServer> => {
     const { socksPort, controlPort } = old.address;
     await old.stop();
-    return createServer({ home, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
+    return serverIn(home, { socksPort, controlPort });
   };
 
   test('a server that is stopped and started again has its local back within 2 s', async () => {
@@ -170,11 +168,11 @@ describe('coming back', () => {
     await depot.server.stop();
     // Long enough away for the pauses to have grown to their longest.
     for (let failure = 0; failure < 6; failure += 1) await failures.next();
-    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
+    await using again = await serverIn(home.path, { socksPort, controlPort });
     const startedMs = performance.now();
     await once(again.events, 'localUp');
     assert.ok(performance.now() - startedMs < BACK_MS, `${performance.now() - startedMs} ms`);
-    const [wire, { reply }] = await handshake({ socksPort, login: depot.login, host: LOOPBACK, port: app.port });
+    const [wire, { reply }] = await handshake({ ...depot.target(LOOPBACK, app.port), socksPort });
     wire[Symbol.dispose]();
     assert.equal(reply, 0);
   });
@@ -200,7 +198,7 @@ describe('coming back', () => {
     await depot.server.stop();
     await using early = await stray(depot.firstLink);
     assert.equal(await disconnected(early.local), 'connection-refused');
-    await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort, controlPort, webPort: 0 });
+    await using again = await serverIn(home.path, { socksPort, controlPort });
     const [{ name }] = (await once(again.events, 'localUp')) as [{ name: string }];
     assert.equal(name, 'home');
   });
@@ -216,9 +214,9 @@ test('a network that falls silent is noticed by both sides, and the link comes b
   await using network = await TcpRelay.listen({ host: detour, port }, { host: LOOPBACK, port });
   await using app = await App.listen(() => undefined);
   const local = await depot.join(depot.firstLink, { ...heartbeat, connectMs: 500 });
-  const { socksPort, login, server } = depot;
+  const { server } = depot;
   const connection = app.connection();
-  const client = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+  const client = await openStream(depot.target(LOOPBACK, app.port));
   const cut = Promise.all([ending(client), ending(await connection)]);
   const down = once(server.events, 'localDown') as Promise<[{ error: DepotError }]>;
   const lost = disconnected(local);

@@ -10,21 +10,17 @@ import { fetch, Socks5ProxyAgent } from 'undici';
 import { App, collect } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
 import { udpEcho, UdpPeer } from '../support/udp.ts';
+import { WebApp } from '../support/web-app.ts';
 
 type Established = Awaited<ReturnType<typeof SocksClient.createConnection>>;
 
 let depot: Depot;
 let deadPort: number;
-let web: App;
+let web: WebApp;
 before(async () => {
   depot = await Depot.pair({}, { allow: ['bind:localhost'] });
   deadPort = await App.closedPort();
-  web = await App.listen((socket) => {
-    socket.once('data', (bytes: Buffer) => {
-      const body = `you said ${bytes.toString().split('\r\n')[0]}`;
-      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
-    });
-  });
+  web = await WebApp.parrot();
 });
 after(async () => {
   await web[Symbol.asyncDispose]();
@@ -44,7 +40,7 @@ test('socks: CONNECT', async () => {
     });
   const { socket } = await open(depot.socksPort);
   const answer = collect(socket);
-  socket.write('GET /node HTTP/1.1\r\n\r\n');
+  socket.write('GET /node HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   assert.match((await answer).toString(), /you said GET \/node/);
   await assert.rejects(open(deadPort));
 });

@@ -45,11 +45,9 @@ const replyOf = async (to: Depot, host: string): Promise<number> => {
 
 test('while no local is there, nobody dials', async () => {
   for (const host of Object.keys(SPELLINGS)) assert.equal(await replyOf(depot, host), 1, host);
-  const { socksPort, login } = depot;
-  const basic = Buffer.from(`${login.user}:${login.password}`).toString('base64');
   for (const head of [`CONNECT 127.0.0.1:${app.port}`, `GET http://localhost:${app.port}/`]) {
-    using wire = await Wire.connect(socksPort);
-    wire.write(Buffer.from(`${head} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${basic}\r\n\r\n`));
+    using wire = await Wire.connect(depot.socksPort);
+    wire.write(Buffer.from(`${head} HTTP/1.1\r\nHost: x\r\n${depot.basic}\r\n`));
     assert.match((await wire.read(12)).toString(), /^HTTP\/1.1 503/);
   }
   assert.equal(reached, 0);

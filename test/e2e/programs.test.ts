@@ -14,6 +14,7 @@ import { curl, type Finished, Program, run } from '../support/programs.ts';
 import { startSshd } from '../support/sshd.ts';
 import { startListening } from '../support/start-listening.ts';
 import { udpEcho } from '../support/udp.ts';
+import { WebApp } from '../support/web-app.ts';
 
 interface Proxy {
   readonly port: number;
@@ -35,18 +36,13 @@ let live: Proxy;
 let dead: Proxy;
 let files: ReturnType<typeof tempDir>;
 /** Answers with what it was asked. */
-let web: App;
+let web: WebApp;
 before(async () => {
   files = tempDir();
   depot = await Depot.pair();
   live = proxyAt(depot.socksPort, depot.login);
   dead = proxyAt(await App.closedPort(), depot.login);
-  web = await App.listen((socket) => {
-    socket.once('data', (bytes: Buffer) => {
-      const body = `you said ${bytes.toString().split('\r\n')[0]}`;
-      socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
-    });
-  });
+  web = await WebApp.parrot();
 });
 after(async () => {
   await web[Symbol.asyncDispose]();
@@ -85,16 +81,13 @@ test('curl uploads 20 MB', async () => {
   const file = path.join(files.path, 'upload');
   writeFileSync(file, randomBytes(20_000_000));
   let received = Buffer.alloc(0);
-  const server = http.createServer((request, response) => {
+  await using app = await WebApp.listen((request, response) => {
     void request.toArray().then((chunks) => {
       received = Buffer.concat(chunks as Buffer[]);
       response.end('thanks');
     });
   });
-  await using _ = { [Symbol.asyncDispose]: async () => void server.close() };
-  await new Promise<void>((resolve) => void server.listen(0, LOOPBACK, resolve));
-  const { port } = server.address() as { port: number };
-  const stdout = await throughProxy(({ url }) => curl(url, '-T', file, `http://home.depot:${port}/`));
+  const stdout = await throughProxy(({ url }) => curl(url, '-T', file, `http://home.depot:${app.port}/`));
   assert.equal(stdout, 'thanks');
   assert.ok(received.equals(readFileSync(file)));
 });
@@ -115,7 +108,7 @@ host, port, user, password, target = sys.argv[1:]
 s = socks.socksocket()
 s.set_proxy(socks.SOCKS5, host, int(port), True, user, password)
 s.connect(("home.depot", int(target)))
-s.sendall(b"GET /python HTTP/1.1\\r\\n\\r\\n")
+s.sendall(b"GET /python HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
 data = b""
 while True:
     piece = s.recv(4096)

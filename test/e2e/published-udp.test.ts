@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
-import { createServer, type ServerOptions, type ServerStatus, type StreamEnd } from '../../src/index.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { type ServerOptions, type ServerStatus, type StreamEnd } from '../../src/index.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { recordedLog } from '../support/recorded-log.ts';
 import { udpEcho, UdpPeer } from '../support/udp.ts';
 
@@ -201,12 +201,7 @@ describe('an end', () => {
 test('a UDP port that is taken, or open to others, is refused with what to do', async () => {
   using home = tempDir();
   const start = (publish: object): Promise<unknown> =>
-    createServer({
-      webPort: 0,
-      home: home.path,
-      host: LOOPBACK,
-      socksPort: 0,
-      controlPort: 0,
+    serverIn(home.path, {
       publish: [{ protocol: 'udp', listen: echo.port, to: 'home.depot:53', ...publish }],
     });
   await assert.rejects(start({}), new RegExp(`published UDP port .*:${echo.port}.*--publish`));

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { createServer, type ServerStatus } from '../../src/index.ts';
+import { type ServerStatus } from '../../src/index.ts';
 import { App, collect, ending } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { run } from '../support/programs.ts';
 import { startSshd } from '../support/sshd.ts';
 
@@ -108,13 +108,9 @@ describe('a published port that would be open to others', () => {
   test('has to say to whom', async () => {
     using home = tempDir();
     const start = (publish: object): Promise<unknown> =>
-      createServer({
-        webPort: 0,
-        home: home.path,
+      serverIn(home.path, {
         host: '0.0.0.0',
         socksHost: LOOPBACK,
-        socksPort: 0,
-        controlPort: 0,
         publish: [
           { listen: 0, to },
           { listen: 0, to, ...publish },
@@ -130,12 +126,7 @@ describe('a published port that would be open to others', () => {
     await using taken = await App.echo();
     using home = tempDir();
     const free = await App.closedPort();
-    const started = createServer({
-      webPort: 0,
-      home: home.path,
-      host: LOOPBACK,
-      socksPort: 0,
-      controlPort: 0,
+    const started = serverIn(home.path, {
       publish: [
         { listen: free, to },
         { listen: taken.port, to },

@@ -71,9 +71,8 @@ describe('a reload', () => {
     await using forbidden = await App.echo();
     await using allowed = await App.echo();
     await using depot = await Depot.pair({}, { home: home.path, log });
-    const target = { socksPort: depot.socksPort, login: depot.login, host: 'localhost' };
-    const going = await openStream({ ...target, port: forbidden.port });
-    const staying = await openStream({ ...target, port: allowed.port });
+    const going = await openStream(depot.target('localhost', forbidden.port));
+    const staying = await openStream(depot.target('localhost', allowed.port));
     const left = ending(going);
     const reloaded = message('reloaded');
     writeConfig(home.path, { allow: [`localhost:${allowed.port}`] });

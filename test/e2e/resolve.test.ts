@@ -36,7 +36,7 @@ after(async () => {
 
 /** Asks, reads the reply, and sees the connection closed behind it. */
 const ask = async (command: number, host: string, to = depot): Promise<SocksReply> => {
-  const [wire, reply] = await handshake({ socksPort: to.socksPort, login: to.login, host, port: 0, command });
+  const [wire, reply] = await handshake({ ...to.target(host, 0), command });
   using _ = wire;
   assert.equal((await wire.rest()).length, 0);
   return reply;

@@ -19,9 +19,9 @@ before(async () => {
 after(() => depot[Symbol.asyncDispose]());
 
 /** Both ends of a new stream to `app`. */
-const openThrough = async ({ socksPort, login }: Depot, app: App): Promise<[client: net.Socket, app: net.Socket]> => {
+const openThrough = async (to: Depot, app: App): Promise<[client: net.Socket, app: net.Socket]> => {
   const connection = app.connection();
-  const client = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+  const client = await openStream(to.target(LOOPBACK, app.port));
   return [client, await connection];
 };
 const open = (app: App): Promise<[client: net.Socket, app: net.Socket]> => openThrough(depot, app);
@@ -205,10 +205,7 @@ describe('bursts', () => {
         each.pipe(each);
       }
     });
-    const { socksPort, login } = small;
-    const clients = await Promise.all(
-      Array.from({ length: 64 }, () => openStream({ socksPort, login, host: LOOPBACK, port: app.port })),
-    );
+    const clients = await Promise.all(Array.from({ length: 64 }, () => openStream(small.target(LOOPBACK, app.port))));
     const answers = clients.map(async (client, index) => {
       client.end(` ${index}`);
       return (await collect(client)).toString();
@@ -236,10 +233,9 @@ describe('bursts', () => {
   test('what a burst leaves behind serves the next one', async () => {
     await using small = await Depot.pair({ tunnelsMin: 1, tunnelsMax: 4 });
     await using app = await App.echo();
-    const { socksPort, login } = small;
     for (let round = 0; round < 3; round += 1) {
       const words = Array.from({ length: 16 }, async (_, index) => {
-        const client = await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+        const client = await openStream(small.target(LOOPBACK, app.port));
         client.end(`round ${round}, client ${index}`);
         return (await collect(client)).toString();
       });
@@ -276,7 +272,7 @@ describe('a client that goes away while its app is dialed', () => {
       if (!ready) server.events.once('localUp', send);
       const local = await pending.join(pending.firstLink, { resolve });
       if (ready) {
-        await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+        await openStream(pending.target(LOOPBACK, app.port));
         send();
       }
       await asked.promise;
@@ -290,7 +286,7 @@ describe('a client that goes away while its app is dialed', () => {
       const before = reached;
       answer.resolve([LOOPBACK]);
       // A request that comes after it gets through, and it alone reaches the app.
-      await openStream({ socksPort, login, host: LOOPBACK, port: app.port });
+      await openStream(pending.target(LOOPBACK, app.port));
       assert.equal(reached, before + 1);
     });
   }

@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
-import { createLocal, createServer } from '../../src/index.ts';
+import { createLocal } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { BIN, depot as command } from '../support/cli.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, serverIn, tempDir } from '../support/depot.ts';
 import { Program, run } from '../support/programs.ts';
 import { handshake } from '../support/socks-client.ts';
 
@@ -91,7 +91,7 @@ test('depot top comes back when the server does', async () => {
   await top.says(/q quit/);
   await first.server.stop();
   await top.says(/trying again|No depot runs/);
-  await using again = await createServer({ home: home.path, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0 });
+  await using again = await serverIn(home.path);
   const { link } = await again.administration.invite('barn');
   using localHome = tempDir();
   await using _local = await createLocal({ home: localHome.path, link });

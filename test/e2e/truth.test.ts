@@ -81,8 +81,7 @@ describe('a local that is connected', () => {
   test('success names the socket from which the local reached the app', async () => {
     const seen = Promise.withResolvers<net.Socket>();
     await using watched = await App.listen((socket) => seen.resolve(socket));
-    const { socksPort, login } = depot;
-    const [wire, bound] = await handshake({ socksPort, login, host: 'home.depot', port: watched.port });
+    const [wire, bound] = await handshake(depot.target('home.depot', watched.port));
     using _ = wire;
     const { remoteAddress, remotePort } = await seen.promise;
     assert.deepEqual(bound, { reply: 0, host: remoteAddress, port: remotePort });
@@ -96,16 +95,14 @@ describe('a local that is connected', () => {
       context.skip('this machine has no IPv6');
       return;
     }
-    const { socksPort, login } = depot;
-    const [wire, bound] = await handshake({ socksPort, login, host: '::1', port: watched.port });
+    const [wire, bound] = await handshake(depot.target('::1', watched.port));
     using _ = wire;
     const { remoteAddress, remotePort } = await seen.promise;
     assert.deepEqual(bound, { reply: 0, host: remoteAddress, port: remotePort });
   });
 
   test('a failure names no socket', async () => {
-    const { socksPort, login } = depot;
-    const [wire, bound] = await handshake({ socksPort, login, host: LOOPBACK, port: await App.closedPort() });
+    const [wire, bound] = await handshake(depot.target(LOOPBACK, await App.closedPort()));
     using _ = wire;
     assert.deepEqual(bound, { reply: 5, host: '0.0.0.0', port: 0 });
     assert.equal((await wire.rest()).length, 0);

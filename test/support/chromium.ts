@@ -35,6 +35,13 @@ export const openPage = async (
   return page;
 };
 
+/** Follows the entry of the page's menu that begins so; a count may stand behind it. */
+export const show = (page: Page, name: string): Promise<void> =>
+  page
+    .getByRole('navigation')
+    .getByRole('link', { name: new RegExp(`^${name}`) })
+    .click();
+
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 interface AxeResult {

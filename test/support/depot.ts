@@ -42,6 +42,10 @@ export interface Login {
 type ServerSettings = Partial<ServerOptions>;
 type LocalSettings = Partial<LocalOptions>;
 
+/** A server in this home, on loopback and on ports of the system's choosing unless told otherwise. */
+export const serverIn = (home: string, settings: ServerSettings = {}): Promise<DepotServer> =>
+  createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0, ...settings });
+
 /** Everything that a test of the whole path needs: a server, its first local, a user. */
 export class Depot implements AsyncDisposable {
   readonly server: DepotServer;
@@ -63,9 +67,7 @@ export class Depot implements AsyncDisposable {
   static async server(settings: ServerSettings = {}): Promise<Depot> {
     const stack = new AsyncDisposableStack();
     const home = stack.use(tempDir()).path;
-    const server = await createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0, ...settings });
-    stack.use(server);
-    return new Depot(server, stack);
+    return new Depot(stack.use(await serverIn(home, settings)), stack);
   }
 
   /** A server, and one local called `home` that is connected. */
@@ -122,6 +124,18 @@ export class Depot implements AsyncDisposable {
     login = this.login,
   ): { socksPort: number; login: Login; host: string; port: number } {
     return { socksPort: this.socksPort, login, host, port };
+  }
+
+  /** `http://USER:PASSWORD@HOST:PORT`; inside TLS with `https`. */
+  httpProxyUrl(scheme: 'http' | 'https' = 'http'): string {
+    const { user, password } = this.login;
+    return `${scheme}://${user}:${password}@${LOOPBACK}:${this.socksPort}`;
+  }
+
+  /** The header field with which an HTTP proxy knows the first user, with its end of line. */
+  get basic(): string {
+    const { user, password } = this.login;
+    return `Proxy-Authorization: Basic ${Buffer.from(`${user}:${password}`).toString('base64')}\r\n`;
   }
 
   /** `socks5h://USER:PASSWORD@HOST:PORT`, as curl likes it. */

@@ -1,5 +1,6 @@
 // Runs programs as a user would: their output as text, their exit code, and nothing left running.
 
+import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
@@ -118,6 +119,12 @@ export const run = async (command: string, args: readonly string[], options: Run
   } finally {
     clearTimeout(timer);
   }
+};
+
+/** What it printed, once it has ended well. */
+export const succeeded = ({ code, stdout, stderr }: Finished): string => {
+  assert.equal(code, 0, stderr);
+  return stdout;
 };
 
 /** curl, quiet but for its errors, through a proxy. */

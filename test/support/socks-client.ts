@@ -92,6 +92,13 @@ export class Wire implements Disposable {
     return new Wire(socket);
   }
 
+  /** Sends this to a port, and reads until the other side ends in order. */
+  static async exchange(port: number, ...texts: readonly string[]): Promise<string> {
+    using wire = await Wire.connect(port);
+    wire.write(...texts.map((text) => Buffer.from(text, 'latin1')));
+    return (await wire.rest()).toString('latin1');
+  }
+
   /** The first bytes that ever came, and how the other side left, for a person to read. */
   get story(): string {
     const bytes = this.#received.subarray(0, SHOWN_BYTES).toString('hex').match(/../g) ?? [];

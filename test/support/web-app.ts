@@ -32,6 +32,13 @@ export class WebApp implements AsyncDisposable {
     });
   }
 
+  /** Answers with the request line, in words that no proxy would use. */
+  static parrot(): Promise<WebApp> {
+    return WebApp.listen(({ method, url, httpVersion }, response) =>
+      response.end(`you said ${method} ${url} HTTP/${httpVersion}`),
+    );
+  }
+
   get server(): http.Server {
     return this.#server;
   }

@@ -3,12 +3,11 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createServer } from '../../src/index.ts';
 import type { Change } from '../../src/watch/feed.ts';
 import type { LocalStatus, StreamStatus } from '../../src/watch/status.ts';
 import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
 import { App } from '../support/apps.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, serverIn, tempDir } from '../support/depot.ts';
 import { handshake, type Wire } from '../support/socks-client.ts';
 import { run } from '../support/programs.ts';
 
@@ -163,13 +162,7 @@ describe('the history of a server', () => {
       wire.finish(Buffer.from('bye'));
       await wire.rest();
     }
-    await using server = await createServer({
-      home: home.path,
-      host: LOOPBACK,
-      socksPort: 0,
-      controlPort: 0,
-      webPort: 0,
-    });
+    await using server = await serverIn(home.path);
     const [stream] = server.watcher.ended(Number.MAX_SAFE_INTEGER, 10);
     assert.deepEqual([stream?.user, stream?.bytesUp, stream?.local, stream?.error], ['owner', 3, 'home', undefined]);
     assert.equal(server.watcher.usage('user', 'owner').streams, 1);

@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { createLocal, createServer, DepotError, type DepotServer, type ServerOptions } from '../../src/index.ts';
+import { createLocal, DepotError, type DepotServer, type ServerOptions } from '../../src/index.ts';
 import { isOwnHost, isOwnPage } from '../../src/watch/origin.ts';
 import { Sessions } from '../../src/watch/sessions.ts';
 import { ask, type ApiAnswer, type ApiRequest, cookieOf, Events, logIn } from '../support/api.ts';
-import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
+import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { run } from '../support/programs.ts';
 
@@ -186,8 +186,8 @@ interface Files {
 }
 
 describe('the dashboard elsewhere than on loopback', () => {
-  const start = (home: string, settings: object): ReturnType<typeof createServer> =>
-    createServer({ home, host: LOOPBACK, socksPort: 0, controlPort: 0, webPort: 0, webHost: '0.0.0.0', ...settings });
+  const start = (home: string, settings: object): Promise<DepotServer> =>
+    serverIn(home, { webHost: '0.0.0.0', ...settings });
 
   it('needs TLS, or a flag that says that none is meant', async () => {
     using home = tempDir();
