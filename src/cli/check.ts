@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import type { CheckQuestion, CheckResult, CheckStepName } from '../watch/check.ts';
 import { askRunning } from './admin-client.ts';
-import { print, printJson, table } from './output.ts';
+import type { Toned } from './layout.ts';
+import { paint, print, printJson, sentence, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const FAILED = 1;
@@ -17,25 +18,31 @@ const TITLES: Readonly<Record<CheckStepName, string>> = {
   'dial': 'dial',
   'first-byte': 'first byte',
 };
-const VERDICTS = { passed: 'ok', failed: 'FAILED', skipped: '-' } as const;
+const VERDICTS = {
+  passed: { text: 'ok', tone: 'good' },
+  failed: { text: 'FAILED', tone: 'bad' },
+  skipped: { text: '-', tone: 'quiet' },
+} as const satisfies Record<string, Toned>;
 
 const describe = ({ target, user, local, allowed, reply, steps }: CheckResult): string => {
   const advice = steps.flatMap((step) => (step.advice === null ? [] : [step.advice]));
   const who = user === null ? '' : ` as ${user}`;
   const through = local === null ? '' : ` through ${local}`;
   return [
-    table(
-      ['STEP', 'VERDICT', 'TIME', 'WHY'],
-      steps.map(({ step, verdict, ms, reason }) => [
+    table({
+      head: ['STEP', 'VERDICT', 'TIME', 'WHY'],
+      rows: steps.map(({ step, verdict, ms, reason }) => [
         TITLES[step],
         VERDICTS[verdict],
         ms === null ? '-' : `${ms.toFixed(1)} ms`,
         reason,
       ]),
-    ),
+    }),
     '',
-    `${target}${who}${through}: ${allowed ? 'can be reached' : 'cannot be reached'} (REP ${reply})`,
-    ...advice,
+    sentence(
+      `${target}${who}${through}: ${allowed ? paint('good', 'can be reached') : paint('bad', 'cannot be reached')} (REP ${reply})`,
+    ),
+    ...advice.map(sentence),
   ].join('\n');
 };
 

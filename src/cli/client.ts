@@ -6,8 +6,10 @@ import { ClientConfig } from '../config/schema.ts';
 import { formatAddress } from '../socks/address.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { describePage, formatPublished, print, readStdin } from './output.ts';
+import { describePage, formatPublished } from './format.ts';
+import { print } from './output.ts';
 import { untilOver } from './run.ts';
+import { givenLink } from './secret.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
 const COMMON = ['port', 'publish', 'device', 'webPort', 'logLevel'];
@@ -30,14 +32,14 @@ export const clientCommand = (): Command =>
   addSettings(new Command('client'), ClientConfig, COMMON)
     .argument(
       '[link]',
-      'the join link from `depot invite --user USER`, or - to read it from standard input; needed once',
+      'the join link from `depot invite --user USER`, needed once; with - it is read from standard input, or asked for on a terminal and not shown',
     )
     .description(
       'Offers a port on this machine only, and carries what comes there to the server over TLS, with both keys pinned.',
     )
-    .addHelpText('after', "\nExamples:\n  depot client 'depot://…'\n  depot client --port 1081")
+    .addHelpText('after', "\nExamples:\n  depot client 'depot://…'\n  depot client -\n  depot client --port 1081")
     .action(async (argument: string | undefined, options: CommonOptions & Partial<ClientConfig>) => {
-      const link = argument === '-' ? await readStdin() : argument;
+      const link = await givenLink(argument);
       const client = await DepotClient.start({ ...settingsOf(options), link, env: process.env, log: createLog });
       print(describe(client));
       client.events.once('connected', ({ server }) => {

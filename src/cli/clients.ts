@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import { DepotError } from '../errors.ts';
 import { administer } from './admin-client.ts';
-import { duration, print, printJson, table } from './output.ts';
+import { duration } from './format.ts';
+import { print, printJson, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const splitTitle = (title: string): readonly [user: string, device: string] => {
@@ -44,13 +45,13 @@ export const clientsCommand = (): Command =>
       if (json === true) printJson(clients);
       else
         print(
-          table(
-            ['CLIENT', 'LAST SEEN', 'KEY'],
-            clients.map(({ user, device, lastSeenAt, fingerprint }) => [
+          table({
+            head: ['CLIENT', 'LAST SEEN', 'KEY'],
+            rows: clients.map(({ user, device, lastSeenAt, fingerprint }) => [
               `${user}/${device}`,
               `${duration(Date.now() - lastSeenAt)} ago`,
               fingerprint,
             ]),
-          ),
+          }),
         );
     });

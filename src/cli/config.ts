@@ -21,14 +21,14 @@ const explain = (role: string, options: CommonOptions): Promise<Setting[]> => {
 };
 
 const show = (settings: readonly Setting[]): string =>
-  table(
-    ['SETTING', 'VALUE', 'FROM'],
-    settings.map(({ key, value, from }) => [
+  table({
+    head: ['SETTING', 'FROM', 'VALUE'],
+    rows: settings.map(({ key, value, from }) => [
       key,
-      value === undefined ? '-' : typeof value === 'string' ? value : JSON.stringify(value),
       from ?? 'default',
+      value === undefined ? '-' : typeof value === 'string' ? value : JSON.stringify(value),
     ]),
-  );
+  });
 
 const checkCommands = (): Command[] =>
   Object.entries(ROLES).map(([role, schema]) =>

@@ -19,7 +19,8 @@ import type { Finding } from './doctor/finding.ts';
 import { checkFirewall } from './doctor/firewall.ts';
 import { type Machine, THIS_MACHINE } from './doctor/machine.ts';
 import { checkPort, checkServer } from './doctor/network.ts';
-import { print, printJson } from './output.ts';
+import type { Tone } from './layout.ts';
+import { print, printJson, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const FAILED = 1;
@@ -87,11 +88,15 @@ export const examine = async (directory: string, machine: Machine = THIS_MACHINE
   return findings.filter((finding) => finding !== undefined);
 };
 
-const describe = (finding: Finding): string => {
-  const { what, verdict, says } = finding;
-  const mend = verdict === 'ok' ? '' : `\n${' '.repeat(24)}→ ${finding.mend}`;
-  return `${verdict.padEnd(7)}  ${what.padEnd(13)}  ${says.replaceAll('\n', ' ')}${mend}`;
-};
+const TONES = { ok: 'good', warning: 'warning', failed: 'bad' } as const satisfies Record<Finding['verdict'], Tone>;
+
+const describe = (findings: readonly Finding[]): string =>
+  table({
+    rows: findings.flatMap((finding) => [
+      [{ text: finding.verdict, tone: TONES[finding.verdict] }, finding.what, finding.says.replaceAll('\n', ' ')],
+      ...(finding.verdict === 'ok' ? [] : [['', '', `→ ${finding.mend}`]]),
+    ]),
+  });
 
 export const doctorCommand = (): Command =>
   new Command('doctor')
@@ -104,6 +109,6 @@ export const doctorCommand = (): Command =>
     .action(async ({ home, json }: { home: string; json?: true }) => {
       const findings = await examine(home);
       if (json === true) printJson(findings);
-      else print(findings.map(describe).join('\n'));
+      else print(describe(findings));
       if (findings.some(({ verdict }) => verdict === 'failed')) process.exitCode = FAILED;
     });

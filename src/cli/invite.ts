@@ -3,7 +3,8 @@
 import { Command } from 'commander';
 import { DepotError } from '../errors.ts';
 import { administer } from './admin-client.ts';
-import { duration, print } from './output.ts';
+import { duration } from './format.ts';
+import { print } from './output.ts';
 import { homeOption } from './settings.ts';
 
 interface InviteOptions {
@@ -37,6 +38,6 @@ export const inviteCommand = (): Command =>
     .addOption(homeOption())
     .addHelpText(
       'after',
-      '\nExamples:\n  depot invite nas\n  ssh nas depot local "\'$(depot invite nas)\'"\n  depot invite --user alice',
+      '\nExamples:\n  depot invite nas\n  depot invite nas | ssh nas depot local -\n  depot invite --user alice',
     )
     .action(invite);

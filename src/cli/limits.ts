@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { UserChange, UserInfo } from '../watch/admin-api.ts';
-import { size } from './output.ts';
+import { size } from './format.ts';
 
 /** Takes a limit away, or asks for none. commander has no null, so that comes later. */
 const NONE = 'none';

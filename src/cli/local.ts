@@ -5,22 +5,27 @@ import { LocalConfig } from '../config/schema.ts';
 import { DepotLocal } from '../local/local.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
-import { describePage, print, readStdin } from './output.ts';
+import { describePage } from './format.ts';
+import { print } from './output.ts';
 import { untilOver } from './run.ts';
+import { givenLink } from './secret.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 
 const COMMON = ['allow', 'webPort', 'logLevel'];
 
 export const localCommand = (): Command =>
   addSettings(new Command('local'), LocalConfig, COMMON)
-    .argument('[link]', 'the join link from `depot invite`, or - to read it from standard input; needed once')
+    .argument(
+      '[link]',
+      'the join link from `depot invite`, needed once; with - it is read from standard input, or asked for on a terminal and not shown',
+    )
     .description('Runs the private side: dials out to the server, and dials the apps that clients ask for.')
     .addHelpText(
       'after',
-      "\nExamples:\n  depot local 'depot://…'\n  depot local --allow 192.168.1.0/24:22,80 --allow '*.lan'",
+      "\nExamples:\n  depot local 'depot://…'\n  depot local -\n  depot local --allow 192.168.1.0/24:22,80 --allow '*.lan'",
     )
     .action(async (argument: string | undefined, options: CommonOptions & Partial<LocalConfig>) => {
-      const link = argument === '-' ? await readStdin() : argument;
+      const link = await givenLink(argument);
       const local = await DepotLocal.start({ ...settingsOf(options), link, env: process.env, log: createLog });
       const { name, server, rules } = local.status();
       print(

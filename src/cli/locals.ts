@@ -2,7 +2,8 @@
 
 import { Command } from 'commander';
 import { administer } from './admin-client.ts';
-import { duration, print, printJson, table } from './output.ts';
+import { duration } from './format.ts';
+import { print, printJson, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const revokeCommand = (): Command =>
@@ -30,13 +31,13 @@ export const localsCommand = (): Command =>
       if (json === true) printJson(locals);
       else
         print(
-          table(
-            ['LOCAL', 'LAST SEEN', 'KEY'],
-            locals.map(({ name, lastSeenAt, fingerprint }) => [
+          table({
+            head: ['LOCAL', 'LAST SEEN', 'KEY'],
+            rows: locals.map(({ name, lastSeenAt, fingerprint }) => [
               name,
               `${duration(Date.now() - lastSeenAt)} ago`,
               fingerprint,
             ]),
-          ),
+          }),
         );
     });

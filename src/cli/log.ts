@@ -6,7 +6,12 @@ import { LogSink, standardError } from './log-sink.ts';
 
 /** Loaded only where somebody reads along. */
 const pretty = process.stderr.isTTY
-  ? (await import('pino-pretty')).prettyFactory({ translateTime: 'SYS:HH:MM:ss', hideObject: true })
+  ? (await import('pino-pretty')).prettyFactory({
+      translateTime: 'SYS:HH:MM:ss',
+      hideObject: true,
+      // Of this stream, with NO_COLOR, FORCE_COLOR and TERM; the library would look at standard output.
+      colorize: process.stderr.hasColors(),
+    })
   : undefined;
 
 export const createLog = (level: LogLevel): Log => {

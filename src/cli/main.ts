@@ -3,9 +3,11 @@
 import { type Command, CommanderError } from 'commander';
 import { DepotError, errnoOf } from '../errors.ts';
 import { createProgram } from './program.ts';
+import { Interrupted } from './secret.ts';
 
 const FAILED = 1;
 const USAGE = 2;
+const INTERRUPTED = 130;
 const LAST_WORDS_MS = 1000;
 
 const program = await createProgram(process.argv.slice(2));
@@ -23,6 +25,7 @@ takeOver(program);
 const exitCodeOf = (error: unknown): number => {
   // Commander has said what was wrong by the time it throws; help and version are no errors.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  if (error instanceof Interrupted) return INTERRUPTED;
   if (!(error instanceof DepotError)) throw error;
   complain(`depot: ${error.message}\n`);
   return error.code === 'invalid-argument' ? USAGE : FAILED;

@@ -5,9 +5,10 @@ import { ServerConfig } from '../config/schema.ts';
 import type { FirstStart } from '../server/administration.ts';
 import { DepotServer } from '../server/server.ts';
 import { VERSION } from '../version.ts';
+import { formatPublished } from './format.ts';
 import { lineageOf } from './lineage.ts';
 import { createLog } from './log.ts';
-import { formatPublished, print } from './output.ts';
+import { print } from './output.ts';
 import { untilSignal } from './run.ts';
 import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
 

@@ -12,7 +12,8 @@ import type {
   UplinkStatus,
 } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
-import { describeOutage, duration, print, printJson, size, stateOf, table } from './output.ts';
+import { describeOutage, duration, size, stateOf } from './format.ts';
+import { paint, print, printJson, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
 const milliseconds = (value: number | null): string =>
@@ -21,14 +22,15 @@ const since = (then: number | null, now: number): string => (then === null ? '-'
 const tunnels = ({ idle, busy }: { idle: number; busy: number }): string => `${busy} busy, ${idle} idle`;
 
 /** What a role says of itself behind its age. */
-const ending = (draining: boolean): string => (draining ? ', DRAINING: takes nothing new, streams may end' : '');
+const ending = (draining: boolean): string =>
+  draining ? `, ${paint('warning', 'DRAINING')}: takes nothing new, streams may end` : '';
 
 const streamTable = (streams: readonly StreamStatus[], now: number): string =>
   streams.length === 0
     ? 'no streams'
-    : table(
-        ['STREAM', 'USER', 'FROM', 'COMMAND', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'STATE'],
-        streams.map(({ id, command, user, from, target, local, startedAt, bytesUp, bytesDown, state }) => [
+    : table({
+        head: ['STREAM', 'USER', 'FROM', 'COMMAND', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'STATE'],
+        rows: streams.map(({ id, command, user, from, target, local, startedAt, bytesUp, bytesDown, state }) => [
           String(id),
           user ?? '-',
           from,
@@ -40,11 +42,11 @@ const streamTable = (streams: readonly StreamStatus[], now: number): string =>
           size(bytesDown),
           state,
         ]),
-      );
+      });
 
 /** Nothing, where none was refused. */
 const shortage = ({ limit, refused }: Status['descriptors']): string[] =>
-  refused === 0 ? [] : [`${refused} connections were refused: only ${limit} files may be open`];
+  refused === 0 ? [] : [paint('warning', `${refused} connections were refused: only ${limit} files may be open`)];
 
 const describeServer = (
   {
@@ -70,9 +72,9 @@ const describeServer = (
     '',
     locals.length === 0
       ? 'no local has joined; `depot invite NAME` makes a link for one'
-      : table(
-          ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS', 'STREAMS'],
-          locals.map((local) => [
+      : table({
+          head: ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS', 'STREAMS'],
+          rows: locals.map((local) => [
             local.name,
             stateOf(local),
             local.connected ? since(local.since, now) : duration(now - local.lastSeenAt),
@@ -81,32 +83,33 @@ const describeServer = (
             tunnels(local.tunnels),
             String(local.streams),
           ]),
-        ),
+        }),
     ...(clients.length === 0 ? [] : ['', clientTable(clients, now)]),
     '',
     streamTable(streams, now),
   ].join('\n');
 
 const clientTable = (clients: readonly ClientDeviceStatus[], now: number): string =>
-  table(
-    ['CLIENT', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS'],
-    clients.map((client) => [
+  table({
+    head: ['CLIENT', 'STATE', 'FOR', 'FROM', 'RTT', 'TUNNELS'],
+    rows: clients.map((client) => [
       `${client.user}/${client.device}`,
-      stateOf(client),
+      // A laptop that is away is nobody's worry.
+      stateOf(client, 'quiet'),
       client.connected ? since(client.since, now) : duration(now - client.lastSeenAt),
       client.from ?? '-',
       milliseconds(client.rttMs),
       tunnels(client.tunnels),
     ]),
-  );
+  });
 
 const OUTAGES_SHOWN = 5;
 
 const describeUplink = (uplink: UplinkStatus, as: string, now: number): string =>
   [
     uplink.connected
-      ? `connected to ${uplink.server} as ${as} for ${since(uplink.since, now)}, RTT ${milliseconds(uplink.rttMs)}`
-      : `NOT connected to ${uplink.server} as ${as}`,
+      ? `${paint('good', 'connected')} to ${uplink.server} as ${as} for ${since(uplink.since, now)}, RTT ${milliseconds(uplink.rttMs)}`
+      : `${paint('bad', 'NOT connected')} to ${uplink.server} as ${as}`,
     `reconnects ${uplink.reconnects}`,
     ...uplink.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, now)}`),
     `tunnels ${tunnels(uplink.tunnels)}`,

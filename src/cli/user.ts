@@ -1,11 +1,11 @@
 // depot user add | set | show | passwd | remove | list
 
 import { Command } from 'commander';
-import { DepotError } from '../errors.ts';
 import type { Administration } from '../watch/admin-api.ts';
 import { administer } from './admin-client.ts';
 import { addLimits, describeUser, type LimitOptions, limitsOf } from './limits.ts';
-import { print, printJson, readStdin, table } from './output.ts';
+import { print, printJson, table } from './output.ts';
+import { readNewPassword } from './secret.ts';
 import { homeOption } from './settings.ts';
 
 interface PasswordOptions {
@@ -13,13 +13,8 @@ interface PasswordOptions {
   readonly passwordStdin?: true;
 }
 
-const givenPassword = async ({ passwordStdin }: PasswordOptions): Promise<string | undefined> => {
-  if (passwordStdin !== true) return undefined;
-  const password = await readStdin();
-  if (password === '')
-    throw new DepotError('invalid-argument', 'Standard input was empty, a password was expected there.');
-  return password;
-};
+const givenPassword = async ({ passwordStdin }: PasswordOptions): Promise<string | undefined> =>
+  passwordStdin === true ? readNewPassword() : undefined;
 
 /** A generated password is printed, alone where nobody reads along; one that was given is not repeated. */
 const tell = (name: string, given: string | undefined, generated: string): void => {
@@ -38,7 +33,10 @@ const passwordCommand = (name: string, summary: string): Command =>
     .summary(summary)
     .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
     .addOption(homeOption())
-    .option('--password-stdin', 'take the password from standard input instead of making one');
+    .option(
+      '--password-stdin',
+      'take the password from standard input instead of making one; on a terminal it is asked for, and not shown',
+    );
 
 const addCommand = (): Command =>
   addLimits(passwordCommand('add', 'add a user, with a generated password unless one is given')).action(
@@ -109,14 +107,14 @@ const listCommand = (): Command =>
       if (json === true) printJson(users);
       else
         print(
-          table(
-            ['USER', 'LOCALS', 'SINCE'],
-            users.map(({ name, locals, createdAt }) => [
+          table({
+            head: ['USER', 'LOCALS', 'SINCE'],
+            rows: users.map(({ name, locals, createdAt }) => [
               name,
               locals.join(',') || 'all',
               new Date(createdAt).toISOString().slice(0, 10),
             ]),
-          ),
+          }),
         );
     });
 

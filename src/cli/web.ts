@@ -2,7 +2,8 @@
 
 import { Command } from 'commander';
 import { administerWeb } from './admin-client.ts';
-import { print, readStdin } from './output.ts';
+import { print } from './output.ts';
+import { readNewPassword } from './secret.ts';
 import { homeOption } from './settings.ts';
 
 const passwdCommand = (): Command =>
@@ -13,9 +14,12 @@ const passwdCommand = (): Command =>
       'Gives the dashboard of a server, or the page of a local or a client, a new password, and prints it. Everybody has to log in again.',
     )
     .addOption(homeOption())
-    .option('--password-stdin', 'take the password from standard input instead of making one')
+    .option(
+      '--password-stdin',
+      'take the password from standard input instead of making one; on a terminal it is asked for, and not shown',
+    )
     .action(async ({ home, passwordStdin }: { home: string; passwordStdin?: true }) => {
-      const given = passwordStdin === true ? await readStdin() : undefined;
+      const given = passwordStdin === true ? await readNewPassword() : undefined;
       const { password } = await administerWeb(home, (administration) => administration.setWebPassword(given));
       if (given === undefined) print(password);
     });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import stringWidth from 'string-width';
 import {
   apply,
   type Board,
@@ -11,11 +13,14 @@ import {
   rowsOf,
   type View,
 } from '../../src/cli/top/board.ts';
+import type { Tone } from '../../src/cli/layout.ts';
 
 const NOW_MS = 1_000_000;
-/** Without what marks a row. */
-const plain = (line: string): string => line.replaceAll('\u001B[7m', '').replaceAll('\u001B[0m', '');
+const plain = stripVTControlCharacters;
 const SIZE = { columns: 100, rows: 20 };
+/** As on a terminal with colours, so that it is seen that they take no room. */
+const paint = (tone: Tone, text: string): string =>
+  styleText(tone === 'marked' ? 'inverse' : 'green', text, { validateStream: false });
 const stream = (id: number, user: string, host: string): object => ({
   id,
   command: 'connect',
@@ -86,8 +91,8 @@ describe('the board of depot top', () => {
       ],
       rules: ['loopback (the default)'],
     };
-    const lines = render(apply(EMPTY, 'snapshot', { role: dialing, locals: [] }), FIRST_VIEW, SIZE, NOW_MS);
-    assert.deepEqual(lines.slice(1, 4), [
+    const lines = render(apply(EMPTY, 'snapshot', { role: dialing, locals: [] }), FIRST_VIEW, SIZE, NOW_MS, paint);
+    assert.deepEqual(lines.slice(1, 4).map(plain), [
       'connected to vps:8964 as nas, RTT 3.0 ms, reconnects 1',
       '  no link 50 s ago for 10 s: gone? (2 attempts failed)',
       'rules loopback (the default)',
@@ -97,16 +102,48 @@ describe('the board of depot top', () => {
   it('fills the screen exactly, whatever its size, and never goes beyond', () => {
     for (const rows of [1, 3, 6, 20, 60]) {
       for (const columns of [1, 20, 200]) {
-        const lines = render(BOARD, FIRST_VIEW, { columns, rows }, NOW_MS);
+        const lines = render(BOARD, FIRST_VIEW, { columns, rows }, NOW_MS, paint);
         assert.equal(lines.length, rows, `${columns}x${rows}`);
-        for (const line of lines) assert.ok(plain(line).length <= columns, line);
+        for (const line of lines) assert.ok(stringWidth(line) <= columns, line);
       }
     }
   });
 
+  it('counts wide characters as the terminal does', () => {
+    const board = apply(BOARD, 'streams', [stream(3, 'bob', '猫'.repeat(60))]);
+    for (const columns of [40, 41, 100]) {
+      const widths = render(board, FIRST_VIEW, { columns, rows: 20 }, NOW_MS, paint).map((line) => stringWidth(line));
+      assert.ok(widths.every((width) => width <= columns));
+      // A character of two columns does not fit into the last one.
+      assert.ok(widths.some((width) => width >= columns - 1));
+    }
+  });
+
+  it('leaves columns where they are when numbers grow', () => {
+    const startOfState = (bytes: number): number => {
+      const grown = apply(BOARD, 'change', { at: 2000, up: 0, down: 0, counters: [[1, bytes, bytes]] });
+      return (
+        render(grown, FIRST_VIEW, SIZE, NOW_MS, paint)
+          .map(plain)
+          .join('\n')
+          .match(/^.*STATE$/m)?.[0] ?? ''
+      ).length;
+    };
+    assert.equal(startOfState(1), startOfState(999_900_000));
+    assert.notEqual(startOfState(1), 0);
+  });
+
+  it('marks a stream without colours, too', () => {
+    const marks = render(BOARD, { ...FIRST_VIEW, selected: 2 }, SIZE, NOW_MS, (_tone, text) => text).filter((line) =>
+      line.startsWith('> '),
+    );
+    assert.equal(marks.length, 1);
+    assert.match(marks[0] ?? '', /^> 2 +bob /);
+  });
+
   it('shows nothing that could steer the terminal', () => {
     const board = apply(BOARD, 'streams', [stream(9, '\u001B[2Jmallory', 'x\u0007')]);
-    assert.doesNotMatch(render(board, FIRST_VIEW, SIZE, NOW_MS).map(plain).join(''), /\p{Cc}/u);
+    assert.doesNotMatch(render(board, FIRST_VIEW, SIZE, NOW_MS, paint).map(plain).join(''), /\p{Cc}/u);
   });
 
   it('sorts by what s comes to, and shows what fits the filter', () => {
@@ -122,7 +159,7 @@ describe('the board of depot top', () => {
   it('ends the marked stream only when y says so', () => {
     const marked = after([key('', 'down'), key('x')], { ...FIRST_VIEW, sort: 'user' });
     assert.deepEqual([marked.mode, marked.selected], ['confirm', 2]);
-    assert.match(render(BOARD, marked, SIZE, NOW_MS).at(-1) ?? '', /End stream 2\?/);
+    assert.match(render(BOARD, marked, SIZE, NOW_MS, paint).at(-1) ?? '', /End stream 2\?/);
     assert.deepEqual(press(BOARD, marked, key('y')).action, { end: 2 });
     assert.equal(press(BOARD, marked, key('n')).action, undefined);
     assert.equal(press(EMPTY, FIRST_VIEW, key('x')).view.mode, 'list');

@@ -7,24 +7,22 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { createLocal } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
-import { BIN, depot as command } from '../support/cli.ts';
+import { depot as command } from '../support/cli.ts';
 import { Depot, serverIn, tempDir } from '../support/depot.ts';
-import { Program, run } from '../support/programs.ts';
+import { type Program, run } from '../support/programs.ts';
 import { handshake } from '../support/socks-client.ts';
+import { inShell, typed } from '../support/terminal.ts';
 
 const ENTERED = '\u001B[?1049h';
 const LEFT = '\u001B[?25h\u001B[?1049l';
 
-const topOf = (home: string): string => `"${process.execPath}" "${BIN}" top --home "${home}"`;
-
-/** Lines of a shell, in a terminal of their own. */
-const inShell = (lines: string): Program =>
-  new Program('/usr/bin/script', ['--quiet', '--return', '--command', lines, '/dev/null']);
+const topOf = (home: string): string => typed('top', '--home', home);
 
 /** The settings of the terminal before and after are printed, and have to be the same. */
 const inTerminal = (home: string): Program =>
   inShell(
     `stty rows 30 cols 120; echo before=$(stty -g)=; ${topOf(home)}; code=$?; echo after=$(stty -g)=; exit $code`,
+    { NO_COLOR: '1' },
   );
 
 const settings = (when: string, { stdout }: Program): string | undefined =>
@@ -53,7 +51,7 @@ test('depot top leaves the terminal as it was when it is ended by SIGTERM', asyn
   using home = tempDir();
   await using _depot = await Depot.pair({ home: home.path });
   await using top = inShell(
-    `echo before=$(stty -g)=; sh -c 'echo pid=$$=; exec ${topOf(home.path)}'; echo code=$?; echo after=$(stty -g)=`,
+    `echo before=$(stty -g)=; sh -c "echo pid=\\$\\$=; exec ${topOf(home.path)}"; echo code=$?; echo after=$(stty -g)=`,
   );
   await top.says(/q quit/);
   const pid = Number(/pid=(\d+)=/.exec(top.stdout)?.[1]);
@@ -66,15 +64,15 @@ test('depot top leaves the terminal as it was when it is ended by SIGTERM', asyn
 
 /** A frame of exactly so many lines, none wider than so many columns, with another one behind it. */
 const frameOf = (lines: number, columns: number): RegExp => {
-  // What is no line's end and no frame's beginning; the sequences that clear and mark take no room.
-  const line = String.raw`(?:\u001B\[[Km07]+|[^\u001B\r\n]){0,${columns + 8}}`;
+  // What is no line's end and no frame's beginning; the sequence that clears takes no room.
+  const line = String.raw`(?:\u001B\[K|[^\u001B\r\n]){0,${columns + 1}}`;
   return new RegExp(String.raw`\u001B\[H${line}(?:\r+\n${line}){${lines - 1}}\u001B\[H`);
 };
 
 test('depot top follows the size of its terminal', async () => {
   using home = tempDir();
   await using _depot = await Depot.pair({ home: home.path });
-  await using top = inShell(`stty rows 30 cols 120; echo "tty=$(tty)="; ${topOf(home.path)}`);
+  await using top = inShell(`stty rows 30 cols 120; echo "tty=$(tty)="; ${topOf(home.path)}`, { NO_COLOR: '1' });
   await top.says(/q quit/);
   const terminal = /tty=([^=]+)=/.exec(top.stdout)?.[1] ?? '';
   await run('stty', ['-F', terminal, 'rows', '12', 'cols', '60']);
@@ -126,4 +124,27 @@ test('depot top without a terminal names depot status', async () => {
   const { code, stdout, stderr } = await command(['top', '--home', home.path]);
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(stderr, /depot status/);
+});
+
+test('depot top has colours where the terminal does, and does without where nobody wants any', async () => {
+  using home = tempDir();
+  await using _depot = await Depot.pair({ home: home.path });
+  const show = async (env: NodeJS.ProcessEnv): Promise<string> => {
+    await using top = inShell(`stty rows 30 cols 120; ${topOf(home.path)}`, env);
+    await top.says(/home +\S*connected[^]*q quit/);
+    top.child.stdin.write('q');
+    return (await top.finished).stdout;
+  };
+  assert.ok((await show({})).includes('\u001B[32mconnected\u001B[39m'));
+  assert.doesNotMatch(await show({ NO_COLOR: '1' }), new RegExp(String.raw`\u001B\[[\d;]*m`));
+});
+
+test('depot top leaves a terminal alone that cannot be filled', async () => {
+  using home = tempDir();
+  await using _depot = await Depot.server({ home: home.path });
+  await using top = inShell(topOf(home.path), { TERM: 'dumb' });
+  const { code, stdout } = await top.finished;
+  assert.equal(code, 2);
+  assert.match(stdout, /depot status/);
+  assert.ok(!stdout.includes('\u001B'));
 });

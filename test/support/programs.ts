@@ -27,7 +27,7 @@ const PATH = `${process.env['PATH']}:/usr/local/sbin:/usr/sbin:/sbin`;
 const NEUTRAL: NodeJS.ProcessEnv = {
   ...Object.fromEntries(
     Object.keys(process.env)
-      .filter((name) => /_proxy$|^DEPOT_|^GIT_|^NODE_/i.test(name))
+      .filter((name) => /_proxy$|^(?:NO|FORCE)_COLOR$|^DEPOT_|^GIT_|^NODE_/i.test(name))
       .map((name) => [name, undefined]),
   ),
   PATH,

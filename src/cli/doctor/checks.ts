@@ -7,7 +7,7 @@ import { Home, type Role } from '../../config/home.ts';
 import { explainConfig } from '../../config/load.ts';
 import { ClientConfig, LocalConfig, ServerConfig } from '../../config/schema.ts';
 import { asDepotError, errnoOf, messageOf } from '../../errors.ts';
-import { duration, size } from '../output.ts';
+import { duration, size } from '../format.ts';
 import { failed, failedBy, type Finding, ok, warning } from './finding.ts';
 import { type Machine, nearest, type Room } from './machine.ts';
 

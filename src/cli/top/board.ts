@@ -1,10 +1,12 @@
 // What `depot top` knows and shows, as pure functions: events make the board, board and view make lines, keys change
 // the view. Knows no terminal and no clock.
 
+import { stripVTControlCharacters } from 'node:util';
 import { formatAddress } from '../../socks/address.ts';
 import type { Change } from '../../watch/feed.ts';
 import type { LocalStatus, RoleStatus, StreamStatus } from '../../watch/status.ts';
-import { describeOutage, duration, size, stateOf, table } from '../output.ts';
+import { describeOutage, duration, size, stateOf } from '../format.ts';
+import { cut, harmless, layOut, type Paint, type Table, widthOf } from '../layout.ts';
 
 export interface Row extends StreamStatus {
   /** Bytes per second, both directions together. */
@@ -143,7 +145,7 @@ export const press = (board: Board, view: View, key: Key): Pressed => {
 const typed = (view: View, { name, text, ctrl }: Key): View => {
   if (name === 'return' || name === 'enter') return { ...view, mode: 'list' };
   if (name === 'escape') return { ...view, mode: 'list', filter: '' };
-  if (name === 'backspace') return { ...view, filter: view.filter.slice(0, -1) };
+  if (name === 'backspace') return { ...view, filter: Array.from(view.filter).slice(0, -1).join('') };
   return text === undefined || ctrl || /\p{Cc}/u.test(text) ? view : { ...view, filter: view.filter + text };
 };
 
@@ -166,30 +168,38 @@ const listed = (board: Board, view: View, { name, text }: Key): Pressed => {
 
 const OUTAGES_SHOWN = 3;
 
-const heading = ({ role, up, down, streams }: Board, nowMs: number): string[] => {
+const heading = ({ role, up, down, streams }: Board, nowMs: number, paint: Paint): string[] => {
   if (role === undefined) return ['connecting'];
-  const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}${role.draining ? ', DRAINING' : ''}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
+  const first = `depot ${role.role} ${role.version}, up ${duration(nowMs - role.startedAt)}${role.draining ? `, ${paint('warning', 'DRAINING')}` : ''}   ${streams.size} streams   ↑ ${size(Math.round(up))}/s   ↓ ${size(Math.round(down))}/s`;
   if (role.role === 'server') return [first];
   const rtt = role.rttMs === null ? '' : `, RTT ${role.rttMs.toFixed(1)} ms`;
-  const link = `${role.connected ? 'connected' : 'NOT connected'} to ${role.server} as ${role.name}${rtt}, reconnects ${role.reconnects}`;
+  const state = role.connected ? paint('good', 'connected') : paint('bad', 'NOT connected');
+  const link = `${state} to ${harmless(`${role.server} as ${role.name}`)}${rtt}, reconnects ${role.reconnects}`;
   const outages = role.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, nowMs)}`);
-  return [first, link, ...outages, ...(role.role === 'local' ? [`rules ${role.rules.join('  ')}`] : [])];
+  return [first, link, ...outages, ...(role.role === 'local' ? [harmless(`rules ${role.rules.join('  ')}`)] : [])];
 };
 
-const localLines = ({ locals }: Board, nowMs: number): string[] =>
+/** Lines of a table, as long as they are; numbers that grow leave the columns where they are. */
+const lines = (table: Table, paint: Paint): string[] => layOut(table, { columns: Infinity, paint });
+
+const localLines = ({ locals }: Board, nowMs: number, paint: Paint): string[] =>
   locals.size === 0
     ? []
-    : table(
-        ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'STREAMS'],
-        [...locals.values()].map((local) => [
-          local.name,
-          stateOf(local),
-          duration(nowMs - (local.connected ? (local.since ?? nowMs) : local.lastSeenAt)),
-          local.from ?? '-',
-          local.rttMs === null ? '-' : `${local.rttMs.toFixed(1)} ms`,
-          String(local.streams),
-        ]),
-      ).split('\n');
+    : lines(
+        {
+          head: ['LOCAL', 'STATE', 'FOR', 'FROM', 'RTT', 'STREAMS'],
+          least: [0, 9, 7, 0, 9, 0],
+          rows: [...locals.values()].map((local) => [
+            local.name,
+            stateOf(local),
+            duration(nowMs - (local.connected ? (local.since ?? nowMs) : local.lastSeenAt)),
+            local.from ?? '-',
+            local.rttMs === null ? '-' : `${local.rttMs.toFixed(1)} ms`,
+            String(local.streams),
+          ]),
+        },
+        paint,
+      );
 
 const footer = ({ mode, filter, sort, selected, notice }: View): string => {
   if (mode === 'confirm') return `End stream ${selected}? y to end it, any other key to leave it`;
@@ -198,50 +208,66 @@ const footer = ({ mode, filter, sort, selected, notice }: View): string => {
   return `q quit  ↑↓ select  x end  s sort (${sort})  / filter${filter === '' ? '' : ` (${filter})`}`;
 };
 
-const INVERSE = '\u001B[7m';
-const PLAIN = '\u001B[0m';
+/** All that a screen has. */
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
 
-/** Nothing that others named may steer the terminal, and nothing may be wider than it. */
-const fit = (line: string, columns: number): string =>
-  Array.from(line.replaceAll(/\p{Cc}/gu, '?'))
-    .slice(0, columns)
-    .join('');
+/** Stands before each stream, so that the marked one is known without colours, too. */
+const MARK = { marked: '> ', other: '  ' } as const;
 
-/** Exactly as many lines as the screen has. */
+const streamLines = (rows: readonly Row[], nowMs: number, paint: Paint): string[] =>
+  lines(
+    {
+      head: ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE', 'STATE'],
+      least: [6, 0, 0, 0, 0, 7, 8, 8, 10, 10],
+      rows: rows.map(({ id, user, from, target, local, startedAt, bytesUp, bytesDown, rate, state }) => [
+        String(id),
+        user ?? '-',
+        from,
+        formatAddress(target),
+        local ?? '-',
+        duration(nowMs - startedAt),
+        size(bytesUp),
+        size(bytesDown),
+        `${size(Math.round(rate))}/s`,
+        state,
+      ]),
+    },
+    paint,
+  );
+
+/** A marked line is so to its end, and in one colour. */
+const marked = (line: string, columns: number, paint: Paint): string => {
+  const text = cut(MARK.marked + stripVTControlCharacters(line), columns);
+  return paint('marked', text + ' '.repeat(columns - widthOf(text)));
+};
+
+/** Exactly as many lines as the screen has, none wider than it. */
 export const render = (
   board: Board,
   view: View,
-  { columns, rows: height }: { readonly columns: number; readonly rows: number },
+  { columns, rows: height }: ScreenSize,
   nowMs: number,
+  paint: Paint,
 ): string[] => {
-  const locals = localLines(board, nowMs).slice(0, Math.max(2, Math.floor(height / 3)));
-  const above = [...heading(board, nowMs), ...(locals.length === 0 ? [] : ['', ...locals]), ''];
+  const locals = localLines(board, nowMs, paint).slice(0, Math.max(2, Math.floor(height / 3)));
+  const above = [...heading(board, nowMs, paint), ...(locals.length === 0 ? [] : ['', ...locals]), ''];
   const rows = rowsOf(board, view);
   const index = indexIn(rows, view);
   const room = Math.max(1, height - above.length - 2);
   const first = Math.max(0, Math.min(index - Math.floor(room / 2), rows.length - room));
-  const shown = rows.slice(first, first + room);
-  const [head = '', ...lines] = table(
-    ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE', 'STATE'],
-    shown.map(({ id, user, from, target, local, startedAt, bytesUp, bytesDown, rate, state }) => [
-      String(id),
-      user ?? '-',
-      from,
-      formatAddress(target),
-      local ?? '-',
-      duration(nowMs - startedAt),
-      size(bytesUp),
-      size(bytesDown),
-      `${size(Math.round(rate))}/s`,
-      state,
-    ]),
-  ).split('\n');
-  const body = [...above, head, ...lines].map((line) => fit(line, columns));
-  const marked = above.length + 1 + index - first;
-  if (rows.length > 0 && body[marked] !== undefined) body[marked] = `${INVERSE}${body[marked].padEnd(columns)}${PLAIN}`;
+  const [head = '', ...streams] = streamLines(rows.slice(first, first + room), nowMs, paint);
+  const body = [
+    ...[...above, MARK.other + head].map((line) => cut(line, columns)),
+    ...streams.map((line, at) =>
+      at === index - first ? marked(line, columns, paint) : cut(MARK.other + line, columns),
+    ),
+  ];
   const filled = [
     ...body.slice(0, height - 1),
     ...Array.from({ length: Math.max(0, height - 1 - body.length) }, () => ''),
   ];
-  return [...filled, fit(footer(view), columns)];
+  return [...filled, cut(harmless(footer(view)), columns)];
 };

@@ -4,7 +4,7 @@
 import { writeSync } from 'node:fs';
 import { emitKeypressEvents } from 'node:readline';
 import { DepotError } from '../../errors.ts';
-import type { Key } from './board.ts';
+import type { Key, ScreenSize } from './board.ts';
 
 const ENTER = '\u001B[?1049h\u001B[?25l';
 const LEAVE = '\u001B[?25h\u001B[?1049l';
@@ -26,12 +26,17 @@ export class Screen implements Disposable {
   readonly #onResize: () => void;
   #open = true;
 
-  /** Takes the terminal over. Throws `invalid-argument` where there is none. */
+  /** Takes the terminal over. Throws `invalid-argument` where there is none, or none that can be filled. */
   constructor(onKey: (key: Key) => void, onResize: () => void) {
     if (!process.stdin.isTTY || !process.stdout.isTTY)
       throw new DepotError(
         'invalid-argument',
         'This is no terminal, so there is nothing to fill. `depot status` prints the same once.',
+      );
+    if (process.env['TERM'] === 'dumb')
+      throw new DepotError(
+        'invalid-argument',
+        'This terminal cannot be filled (TERM is dumb). `depot status` prints the same once.',
       );
     this.#onKey = (text, { name, ctrl = false }) => onKey({ name, text, ctrl });
     this.#onResize = onResize;
@@ -44,7 +49,7 @@ export class Screen implements Disposable {
     writeSync(STDOUT, ENTER);
   }
 
-  get size(): { readonly columns: number; readonly rows: number } {
+  get size(): ScreenSize {
     const { columns, rows } = process.stdout;
     // A terminal that does not say its size says 0.
     return { columns: columns || 80, rows: rows || 24 };

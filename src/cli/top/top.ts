@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { messageOf } from '../../errors.ts';
 import { askRunning } from '../admin-client.ts';
+import { paint } from '../output.ts';
 import { homeOption } from '../settings.ts';
 import { apply, type Board, EMPTY, FIRST_VIEW, type Key, press, render, type View } from './board.ts';
 import { Screen } from './screen.ts';
@@ -25,7 +26,7 @@ const top = async (home: string): Promise<void> => {
     draw();
   };
   using screen = new Screen(onKey, () => draw());
-  const draw = (): void => screen.show(render(board, view, screen.size, Date.now()));
+  const draw = (): void => screen.show(render(board, view, screen.size, Date.now(), paint));
   const notice = (text: string): void => {
     view = { ...view, notice: text };
     draw();
