@@ -1,5 +1,6 @@
 // Credit windows: how much a sender may send before the receiver has passed it on.
-// A receiver's window starts small and grows while its reader keeps up; a stopped reader holds little. Pure.
+// A receiver's window starts small and grows while its reader keeps up; a stopped reader holds little, and what a slow one
+// does not need is taken back. Pure.
 
 import { BufferPool } from './buffer-pool.ts';
 import { INITIAL_WINDOW_BYTES } from './frames.ts';
@@ -48,6 +49,8 @@ const FAR_MS = 5;
  * passed on more is known to read.
  */
 const PROOF_BYTES = 8 * 1024 * 1024;
+/** A window that is so many times what its reader passes on per round trip is more than it needs, and half that is plenty. */
+const PLENTY_ROUNDS = 16;
 /** Less is not worth a frame. */
 const LEAST_GRANT_BYTES = 64 * 1024;
 
@@ -78,7 +81,9 @@ export class ReceiveWindow {
    * This much was passed on. Returns the bytes to grant now, 0 for none yet: small grants, so that the sender has no
    * reason to send in bursts. A reader that passes on more than a quarter of the window per round trip keeps up, and
    * the window grows to four times its size: ahead of TCP's own slow start, which doubles, so that only the line sets
-   * the pace. On a near line it does so only after `PROOF_BYTES`.
+   * the pace. On a near line it does so only after `PROOF_BYTES`. A reader that has let half the window fill, and passes
+   * on no more than a sixteenth of it per round trip, does not need it: then less is granted than was passed on. What
+   * was granted stays granted, so a reader that has stopped altogether keeps what lies here.
    *
    * `roundTripMs` is that of now, with whatever waits on the way; `lineMs` the shortest that was seen, the line's own.
    */
@@ -87,18 +92,34 @@ export class ReceiveWindow {
     this.#passedBytes += bytes;
     if (this.#consumedBytes < Math.max(LEAST_GRANT_BYTES, this.#sizeBytes / 8)) return 0;
     const rounds = (nowMs - this.#grantedAtMs) / Math.max(roundTripMs, SHORTEST_ROUND_MS);
-    const mayGrow = lineMs >= FAR_MS || this.#passedBytes >= PROOF_BYTES;
-    const keepsUp = mayGrow && this.#consumedBytes >= (rounds * this.#sizeBytes) / 4;
-    let grant = this.#consumedBytes;
-    const growth = Math.min(this.#sizeBytes * 3, this.#options.maxBytes - this.#sizeBytes);
-    if (keepsUp && growth > 0 && this.#options.budget.take(growth)) {
-      this.#sizeBytes += growth;
-      grant += growth;
-    }
+    const grant = this.#consumedBytes + this.#growth(rounds, lineMs) - this.#excess(rounds);
+    this.#sizeBytes += grant - this.#consumedBytes;
     this.#creditBytes += grant;
     this.#consumedBytes = 0;
     this.#grantedAtMs = nowMs;
     return grant;
+  }
+
+  /** How much the window becomes larger by, taken from the budget. */
+  #growth(rounds: number, lineMs: number): number {
+    const { maxBytes, budget } = this.#options;
+    const mayGrow = lineMs >= FAR_MS || this.#passedBytes >= PROOF_BYTES;
+    const keepsUp = mayGrow && this.#consumedBytes >= (rounds * this.#sizeBytes) / 4;
+    const growth = Math.min(this.#sizeBytes * 3, maxBytes - this.#sizeBytes);
+    return keepsUp && growth > 0 && budget.take(growth) ? growth : 0;
+  }
+
+  /** How much it becomes smaller by, given back to the budget: no more than was passed on, for the rest is promised. */
+  #excess(rounds: number): number {
+    const { maxBytes, budget } = this.#options;
+    const perRoundBytes = this.#consumedBytes / rounds;
+    const isSlow =
+      this.#sizeBytes - this.#creditBytes >= this.#sizeBytes / 2 && perRoundBytes * PLENTY_ROUNDS < this.#sizeBytes;
+    const enoughBytes = isSlow ? Math.max(this.#sizeBytes / 2, (perRoundBytes * PLENTY_ROUNDS) / 2) : maxBytes;
+    const least = Math.ceil(Math.max(INITIAL_WINDOW_BYTES, Math.min(maxBytes, enoughBytes)));
+    const excess = Math.max(0, Math.min(this.#consumedBytes, this.#sizeBytes - least));
+    budget.giveBack(excess);
+    return excess;
   }
 
   /** The stream is over: what the window grew by is there for others. */

@@ -84,6 +84,69 @@ describe('the window of a receiver', () => {
     assert.equal(window.consumed(PIECE, 0, 50, 50), PIECE);
   });
 
+  describe('that has grown', () => {
+    const size = INITIAL_WINDOW_BYTES + GROWTH;
+    /** At time 0; its budget has nothing left, unless told otherwise. */
+    const grown = (budgetBytes = GROWTH): { readonly window: ReceiveWindow; readonly budget: WindowBudget } => {
+      const budget = new WindowBudget(budgetBytes);
+      const window = new ReceiveWindow({ maxBytes: 8 * MIB, budget }, 0);
+      window.received(PIECE);
+      assert.equal(window.consumed(PIECE, 0, 50, 50), PIECE + GROWTH);
+      return { window, budget };
+    };
+
+    it('halves, step by step, for a reader that lets it fill and needs less than a sixteenth per round trip', () => {
+      const { window, budget } = grown();
+      let credit = size;
+      let nowMs = 0;
+      const grants = [size, size / 2, size / 4].map((bytes) => {
+        assert.ok(window.received(credit), 'what was granted is never taken back');
+        nowMs += 50_000;
+        credit = window.consumed(bytes, nowMs, 50, 50);
+        return credit;
+      });
+      assert.deepEqual(grants, [size / 2, size / 4, size / 4]);
+      assert.equal(budget.take(GROWTH), true, 'others may have it now');
+      assert.equal(window.received(credit), true);
+      assert.equal(window.received(1), false);
+    });
+
+    it('keeps eight times what its reader passes on per round trip', () => {
+      const { window } = grown();
+      window.received(size);
+      // A twentieth per round trip, so 0.4 would do, and half is kept; a fifteenth is too much for that.
+      assert.equal(window.consumed(size, 20 * 50, 50, 50), size / 2);
+      const other = grown().window;
+      other.received(size);
+      assert.equal(other.consumed(size, 15 * 50, 50, 50), size);
+    });
+
+    it('stays for a sender that has little to send, however long that takes', () => {
+      const { window } = grown();
+      window.received(size / 8);
+      assert.equal(window.consumed(size / 8, 1_000_000, 50, 50), size / 8);
+    });
+
+    it('grows again for a reader that keeps up again', () => {
+      const { window } = grown(256 * MIB);
+      window.received(size);
+      assert.equal(window.consumed(size, 50_000, 50, 50), size / 2);
+      window.received(size / 2);
+      assert.equal(window.consumed(size / 2, 50_050, 50, 50), size / 2 + (size / 2) * 3);
+    });
+
+    it('comes down to a limit that became smaller', () => {
+      const options = { maxBytes: 8 * MIB, budget: new WindowBudget(256 * MIB) };
+      const window = new ReceiveWindow(options, 0);
+      window.received(PIECE);
+      window.consumed(PIECE, 0, 50, 50);
+      options.maxBytes = size / 2;
+      window.received(size);
+      assert.equal(window.consumed(size / 4, 1, 50, 50), 0);
+      assert.equal(window.consumed(size / 2, 2, 50, 50), size / 4);
+    });
+  });
+
   it('never grants more than its size, whatever is received and passed on, and whenever', () => {
     const step = fc.record({ received: fc.nat(300_000), share: fc.nat(100), waitMs: fc.nat(40) });
     fc.assert(

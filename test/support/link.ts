@@ -16,6 +16,7 @@ import { generatePrivateKey, identityOf } from '../../src/net/identity.ts';
 import { TlsAcceptor, TlsDialer } from '../../src/net/tls.ts';
 import { type IncomingStream, Tunnel } from '../../src/net/tunnel.ts';
 import type { TunnelStream } from '../../src/net/tunnel-stream.ts';
+import { type Nature, TcpRelay } from './tcp-relay.ts';
 
 const MIB = 1024 * 1024;
 
@@ -51,28 +52,32 @@ export const windows = (): WindowOptions => ({
   datagramBytes: 256 * 1024,
 });
 
-/** A TLS connection between two identities; both sockets die with the test. */
+/** A TLS connection between two identities, on a line of its own nature where that is given; both sockets die with the test. */
 export const tlsPair = async (
   t: TestContext,
+  far?: Nature,
 ): Promise<{ readonly server: tls.TLSSocket; readonly local: tls.TLSSocket }> => {
   const listener = net.createServer({ pauseOnConnect: true, allowHalfOpen: true });
   listener.listen({ host: '127.0.0.1', port: 0 });
   await once(listener, 'listening');
-  const { port } = listener.address() as net.AddressInfo;
+  const to = listener.address() as net.AddressInfo;
+  const line =
+    far && (await TcpRelay.listen({ host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: to.port }, far));
   const accepted = once(listener, 'connection').then(([socket]) =>
     new TlsAcceptor(SERVER).accept(socket as net.Socket, NEVER),
   );
   const dialed = new TlsDialer(LOCAL).dial({
     host: '127.0.0.1',
-    port,
+    port: line?.port ?? to.port,
     fingerprint: SERVER.fingerprint,
     resolve: resolveHost,
     signal: NEVER,
   });
   const [{ socket: server }, local] = await Promise.all([accepted, dialed]);
   listener.close();
-  t.after(() => {
+  t.after(async () => {
     for (const socket of [server, local]) socket.on('error', () => undefined).destroy();
+    await line?.[Symbol.asyncDispose]();
   });
   return { server, local };
 };
@@ -137,14 +142,15 @@ export class Requests {
   }
 }
 
-/** A tunnel on each side. */
+/** A tunnel on each side; the server's with these windows. */
 export const tunnelPair = async (
   t: TestContext,
+  { ofServer = windows(), far }: { readonly ofServer?: WindowOptions; readonly far?: Nature } = {},
 ): Promise<{ readonly server: Tunnel; readonly local: Tunnel; readonly requests: Requests }> => {
-  const sockets = await tlsPair(t);
+  const sockets = await tlsPair(t, far);
   const requests = new Requests();
   const local = new Tunnel(new RawSide(sockets.local).connection, { windows: windows(), accept: requests.accept });
-  const server = new Tunnel(new RawSide(sockets.server).connection, { windows: windows() });
+  const server = new Tunnel(new RawSide(sockets.server).connection, { windows: ofServer });
   return { server, local, requests };
 };
 

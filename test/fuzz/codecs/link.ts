@@ -102,6 +102,17 @@ const useWindow = (steps: readonly (readonly [sent: number, read: number, ms: nu
     const most = Math.min(Math.max(maxBytes, INITIAL_WINDOW_BYTES), INITIAL_WINDOW_BYTES + budgetBytes);
     assert.ok(credit + held <= most, `${credit} granted and ${held} held of ${most}`);
   }
+  // A reader that needs little is left with little, and others with the rest.
+  for (let read = 0; read < 64; read += 1) {
+    held += credit;
+    assert.ok(window.received(credit), 'a sender that kept to its credit is blamed');
+    now += 1_000_000;
+    credit = window.consumed(held, now, 40, 40);
+    held = 0;
+  }
+  assert.ok(credit <= INITIAL_WINDOW_BYTES, `${credit} are granted to a reader that is slow`);
+  assert.ok(budget.take(budgetBytes), 'a slow reader keeps what others could use');
+  budget.giveBack(budgetBytes);
   // Who keeps reading is never left without credit.
   credit += window.consumed(held, now + 1000, 40, 40);
   assert.ok(credit > 0, 'the stream stands still');
