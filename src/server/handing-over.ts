@@ -24,7 +24,7 @@ export interface Estate {
   readonly leave: () => { readonly locals: string[]; readonly clients: string[] };
   /** Ends what two processes cannot have at once. */
   readonly yieldPorts: () => void;
-  /** Undoes these two, as the other process is gone. */
+  /** Undoes these three, as the other process is gone. */
   readonly takeBack: () => Promise<void>;
   readonly onChange: (change: Change) => void;
 }
@@ -38,7 +38,7 @@ export const handOver = async (
   const conversation = new Conversation(child, 'the new process', (message) => {
     if (message.type === 'changed') onChange(message.change);
   });
-  let hasLeft = false;
+  let hasGiven = false;
   const ports = [...links(), ...entries()];
   const hand = (from: number, to?: number): Promise<unknown> =>
     Promise.all(
@@ -50,11 +50,11 @@ export const handOver = async (
       ports: ports.map(({ purpose, host, port, address }) => ({ purpose, host, port, address })),
     });
     await conversation.heard('ready', START_MS);
+    hasGiven = true;
     await settle();
     await hand(0, links().length);
-    // Up to here nothing has changed.
+    // Up to here nobody was told.
     conversation.requirePresence();
-    hasLeft = true;
     await conversation.say({ type: 'links', ...leave() });
     await conversation.heard('arrived', ARRIVAL_MS);
     yieldPorts();
@@ -64,7 +64,7 @@ export const handOver = async (
     return { pid, version };
   } catch (cause) {
     await ended(child);
-    if (hasLeft) await takeBack();
+    if (hasGiven) await takeBack();
     throw new DepotError('conflict', `The new process did not take over: ${messageOf(cause)}.`, { cause });
   } finally {
     child.unref();

@@ -3,7 +3,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import type { Door } from '../entry/door.ts';
-import { DepotError, messageOf } from '../errors.ts';
+import { asDepotError, DepotError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { drain, LINGER_MS, within } from '../net/draining.ts';
 import type { Streams } from '../net/streams.ts';
@@ -98,10 +98,12 @@ export class Leaving {
       log.info({ event: 'handed-over', pid, version }, `process ${pid} (depot ${version}) has taken over`);
       return { pid, version, streams: streams.size };
     } catch (error) {
-      const goesOn =
-        this.#failure === undefined ? 'This process goes on.' : `This process ends: ${messageOf(this.#failure)}`;
-      log.error({ event: 'hand-over-failed' }, `${messageOf(error)} ${goesOn}`);
-      throw error;
+      const { code, message } = asDepotError(error, 'internal');
+      const andNow =
+        this.#failure === undefined ? 'The old one goes on.' : `The old one ends: ${messageOf(this.#failure)}`;
+      const told = new DepotError(code, `${message} ${andNow}`, { cause: error });
+      log.error({ event: 'hand-over-failed' }, told.message);
+      throw told;
     } finally {
       this.#isHandingOver = false;
       if (this.#isSucceeded || this.#failure !== undefined) setImmediate(() => void this.stop(true));

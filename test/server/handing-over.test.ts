@@ -15,12 +15,12 @@ describe('nothing is given up', () => {
   const handOverTo = async (
     start: () => ChildProcess,
     settle: () => Promise<void> = () => Promise.resolve(),
-  ): Promise<{ error: unknown; left: boolean }> => {
+  ): Promise<{ error: unknown; left: boolean; takenBack: boolean }> => {
     const server = net.createServer().listen(0, LOOPBACK);
     await once(server, 'listening');
     const { port } = server.address() as net.AddressInfo;
     const legacy: Legacy = { purpose: 'control', host: LOOPBACK, port, address: { host: LOOPBACK, port }, server };
-    let left = false;
+    let [left, takenBack] = [false, false];
     const handed = handOver(start, {
       links: () => [legacy, legacy, legacy],
       entries: () => [],
@@ -30,7 +30,9 @@ describe('nothing is given up', () => {
         return { locals: [], clients: [] };
       },
       yieldPorts: () => undefined,
-      takeBack: () => Promise.resolve(),
+      takeBack: async () => {
+        takenBack = true;
+      },
       onChange: () => undefined,
     });
     const error: unknown = await handed.then(
@@ -38,7 +40,7 @@ describe('nothing is given up', () => {
       (reason: unknown) => reason,
     );
     server.close();
-    return { error, left };
+    return { error, left, takenBack };
   };
 
   test('to a program that cannot be started', async () => {
@@ -52,7 +54,7 @@ describe('nothing is given up', () => {
     // It is ready, and then reads nothing any more.
     const script = "process.send({ type: 'ready' }, () => { for (;;); })";
     const child = spawn(process.execPath, ['--eval', script], { stdio: [...STDIO] });
-    const { error, left } = await handOverTo(
+    const { error, left, takenBack } = await handOverTo(
       () => child,
       () => {
         setImmediate(() => child.kill('SIGKILL'));
@@ -61,6 +63,6 @@ describe('nothing is given up', () => {
     );
     assert.equal((error as { code?: string }).code, 'conflict');
     assert.match(String(error), /the new process ended/);
-    assert.equal(left, false);
+    assert.deepEqual({ left, takenBack }, { left: false, takenBack: true });
   });
 });
