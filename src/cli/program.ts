@@ -99,8 +99,7 @@ const build = async (isWanted: (name: string) => boolean): Promise<Command> => {
   const program = new Command('depot')
     .description('Reach everything behind NAT, with the programs that you already have.')
     .version(VERSION)
-    .addHelpText('after', '\nExamples:\n  depot demo\n  depot server --help')
-    .showHelpAfterError('(depot --help shows what there is)');
+    .addHelpText('after', '\nExamples:\n  depot demo\n  depot server --help');
   for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
     const command = isWanted(name) ? await load() : new Command(name);
     program.addCommand(command.summary(summary));

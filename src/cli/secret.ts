@@ -77,5 +77,5 @@ export const readNewPassword = async (): Promise<string> => {
 };
 
 /** What stands where a join link is expected; `-` is one that is not to be seen there. */
-export const givenLink = async (argument: string | undefined): Promise<string | undefined> =>
-  argument === '-' ? (await readSecret('join link')).trim() : argument;
+export const givenLink = (argument: string | undefined): Promise<string> | string | undefined =>
+  argument === '-' ? readSecret('join link') : argument;

@@ -1,9 +1,9 @@
 // Puts a configuration together: flag before variable before file before default. What is wrong is named with its place.
 
-import { closest, distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { DepotError } from '../errors.ts';
 import { type ConfigFiles, readConfigFile } from './file.ts';
+import { nearest } from './nearest.ts';
 
 export interface ConfigSources extends ConfigFiles {
   /** What the command line said, by key. */
@@ -48,12 +48,9 @@ const fromText = (schema: z.core.$ZodType, text: string): unknown => {
   }
 };
 
-/** At most every third letter may differ for a key to be taken for a slip of another one. */
-const nearest = (key: string, known: readonly string[]): string => {
-  const candidate = closest(key, [...known]);
-  return distance(key, candidate) <= Math.ceil(key.length / 3)
-    ? ` Did you mean ${candidate}?`
-    : ` Known are: ${known.join(', ')}.`;
+const didYouMean = (key: string, known: readonly string[]): string => {
+  const candidate = nearest(key, known);
+  return candidate === undefined ? ` Known are: ${known.join(', ')}.` : ` Did you mean ${candidate}?`;
 };
 
 const describe = (issue: z.core.$ZodIssue, known: readonly string[], placeOf: (key: string) => string): string => {
@@ -61,7 +58,7 @@ const describe = (issue: z.core.$ZodIssue, known: readonly string[], placeOf: (k
   if (issue.code === 'unrecognized_keys' && key !== undefined)
     return `${placeOf(String(key))}${within(rest)}: there is no such key as ${issue.keys.join(', ')} here.`;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => `${placeOf(key)}: there is no such key.${nearest(key, known)}`).join('\n');
+    return issue.keys.map((key) => `${placeOf(key)}: there is no such key.${didYouMean(key, known)}`).join('\n');
   }
   return `${placeOf(String(key))}${within(rest)}: ${issue.message}.`;
 };

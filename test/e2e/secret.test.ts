@@ -140,7 +140,7 @@ describe('a join link', () => {
     program.child.stdin.write(` ${link}\r`);
     await program.says(/connected to .* as nas/);
     assert.match(argumentLists(), /depot local/);
-    const [, secret = link] = link.split('#');
+    const [, secret = link] = /\/\/([\w-]+)@/.exec(link) ?? [];
     assert.ok(!argumentLists().includes(secret));
     assert.ok(!program.stdout.includes(secret));
     program.child.stdin.write(CTRL_C);
