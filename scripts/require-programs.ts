@@ -33,6 +33,7 @@ const ALWAYS: readonly (readonly [program: string, debianPackage: string])[] = [
   ['zsh', 'zsh'],
   ['fish', 'fish'],
   ['nc', 'netcat-openbsd'],
+  ['strace', 'strace'],
   ['dnsmasq', 'dnsmasq-base'],
   ['dig', 'bind9-dnsutils'],
   ['nginx', 'libnginx-mod-stream'],
