@@ -25,6 +25,9 @@ const mitText = (): string => {
   return own.slice(own.indexOf('Permission is hereby granted')).trim();
 };
 
+/** What may be given on with a notice. */
+const PERMISSIVE = new Set(['MIT', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0BSD', 'Apache-2.0']);
+
 const licenceOf = (directory: string, { name, license, author }: Manifest): string => {
   const file = readdirSync(directory).find((entry) => /^licen[cs]e/i.test(entry));
   if (file !== undefined) return readFileSync(path.join(directory, file), 'utf8').trim();
@@ -41,7 +44,9 @@ const packagesOf = (modules: readonly string[]): string[] => {
 const describe = (directory: string): string => {
   const manifest = readFileSync(path.join(directory, 'package.json'), 'utf8');
   const described = JSON.parse(manifest) as Manifest;
-  return `${described.name} ${described.version}\n\n${licenceOf(directory, described)}\n`;
+  const { name, version, license = 'no licence' } = described;
+  if (!PERMISSIVE.has(license)) throw new Error(`${name} is under ${license}, and is about to be published`);
+  return `${name} ${version}\n\n${licenceOf(directory, described)}\n`;
 };
 
 /** The licences of all libraries that went into these files. */

@@ -1,5 +1,6 @@
 // Does what was built do its job where nothing else is? Installs the packed package into an empty folder and carries
-// curl through a server and a local from there; uses the library and its types; with `--binary`, the single executable.
+// curl through a server and a local from there; uses the library and its types. With `--nodes` also on the other Nodes
+// that it is for, and on those that it refuses; with `--binary`, the single executable instead.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -10,6 +11,8 @@ import { App } from '../test/support/apps.ts';
 import { parseFirstStart } from '../test/support/cli.ts';
 import { curl, Program, run } from '../test/support/programs.ts';
 import { ROOT } from './bundle.ts';
+import { checkRefusal, GOOD_NODES, installNode, OLD_NODES } from './other-nodes.ts';
+import { checkContents } from './package-contents.ts';
 
 type Command = readonly [program: string, ...args: string[]];
 
@@ -98,17 +101,33 @@ const smokePackage = async (directory: string): Promise<void> => {
   );
   writeFileSync(path.join(directory, 'package.json'), '{ "type": "module" }');
   npm('install', '--no-audit', '--no-fund', '--offline', `./${filename}`);
-  await doMainJob(
-    [process.execPath, path.join(directory, 'node_modules', 'depot-socks', 'bin', 'depot.cjs')],
-    directory,
-  );
-  writeFileSync(path.join(directory, 'library.js'), LIBRARY);
-  const { code, stderr } = await run(process.execPath, ['library.js', path.join(directory, 'library')], {
-    cwd: directory,
-  });
-  assert.equal(code, 0, stderr);
+  const installed = path.join(directory, 'node_modules', 'depot-socks');
+  checkContents(installed, size);
+  const program = path.join(installed, 'bin', 'depot.cjs');
+  await doItsJobs(process.execPath, program, directory);
   compileConsumer(directory);
   say(`the package does its job (${filename}, ${Math.round(size / 1000)} kB)`);
+  if (process.argv.includes('--nodes')) await smokeNodes(program, directory);
+};
+
+/** The command, and the library beside it. */
+const doItsJobs = async (node: string, program: string, directory: string): Promise<void> => {
+  const homes = mkdtempSync(path.join(directory, 'homes-'));
+  await doMainJob([node, program], homes);
+  writeFileSync(path.join(directory, 'library.js'), LIBRARY);
+  const { code, stderr } = await run(node, ['library.js', path.join(homes, 'library')], { cwd: directory });
+  assert.equal(code, 0, stderr);
+};
+
+const smokeNodes = async (program: string, directory: string): Promise<void> => {
+  for (const version of GOOD_NODES) {
+    await doItsJobs(installNode(version, directory), program, directory);
+    say(`and on Node ${version}`);
+  }
+  for (const version of OLD_NODES) {
+    checkRefusal(installNode(version, directory), program);
+    say(`and says what it needs on Node ${version}`);
+  }
 };
 
 const directory = mkdtempSync(path.join(tmpdir(), 'depot-smoke-'));
