@@ -8,7 +8,7 @@ import { homeOption } from './settings.ts';
 
 export const backupCommand = (): Command =>
   new Command('backup')
-    .addHelpText('after', '\nExamples:\n  depot backup /var/backups/depot.db')
+    .addHelpText('after', '\nExample:\n  depot backup /var/backups/depot.db')
     .argument('<file>', 'where the copy goes; it must not be there yet')
     .description(
       "Copies a server's database (users, locals, clients, invitations, usage) while it runs or not. To restore, stop the server and put the copy in its home as depot.db, without depot.db-wal and depot.db-shm. The key of the server is key.pem in its home: keep a copy of that, too.",

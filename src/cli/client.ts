@@ -10,7 +10,7 @@ import { describePage, formatPublished } from './format.ts';
 import { print } from './output.ts';
 import { untilOver } from './run.ts';
 import { givenLink } from './secret.ts';
-import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+import { addSettings, type CommonOptions, moreSettings, settingsOf } from './settings.ts';
 
 const COMMON = ['port', 'publish', 'device', 'webPort', 'logLevel'];
 
@@ -37,6 +37,7 @@ export const clientCommand = (): Command =>
     .description(
       'Offers a port on this machine only, and carries what comes there to the server over TLS, with both keys pinned.',
     )
+    .addHelpText('after', moreSettings('client'))
     .addHelpText('after', "\nExamples:\n  depot client 'depot://…'\n  depot client -\n  depot client --port 1081")
     .action(async (argument: string | undefined, options: CommonOptions & Partial<ClientConfig>) => {
       const link = await givenLink(argument);

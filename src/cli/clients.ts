@@ -5,7 +5,7 @@ import { DepotError } from '../errors.ts';
 import { administer } from './admin-client.ts';
 import { duration } from './format.ts';
 import { print, printJson, table } from './output.ts';
-import { homeOption } from './settings.ts';
+import { HOME_FROM_ABOVE, homeOption } from './settings.ts';
 
 const splitTitle = (title: string): readonly [user: string, device: string] => {
   const [user = '', device = '', ...rest] = title.split('/');
@@ -23,7 +23,7 @@ const revokeCommand = (): Command =>
     .argument('<user/device>', 'the client, as `depot clients` lists it')
     .summary('forget the key of a client and cut its session at once')
     .description('Forgets the key of a client and cuts its session at once. It can come back only with a new link.')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HOME_FROM_ABOVE)
     .action(async (title: string, _options: unknown, command: Command) => {
       // --home is an option of `clients`, wherever it stands.
       const { home } = command.optsWithGlobals<{ home: string }>();

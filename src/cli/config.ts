@@ -51,9 +51,9 @@ const showCommands = (): Command[] =>
       }),
   );
 
-const part = (name: string, description: string, commands: readonly Command[]): Command => {
+const part = (name: string, summary: string, description: string, commands: readonly Command[]): Command => {
   const command = new Command(name)
-    .summary(description)
+    .summary(summary)
     .description(description)
     .addHelpText('after', `\nExample:\n  depot config ${name} server`);
   for (const one of commands) command.addCommand(one.summary(`of a ${one.name()}`));
@@ -67,5 +67,19 @@ export const configCommand = (): Command =>
       'after',
       '\nExamples:\n  depot config check server && systemctl restart depot-server\n  depot config show local --home ~/.depot-nas\n  depot config show server --json',
     )
-    .addCommand(part('check', 'say what is wrong, and nothing where all is well', checkCommands()))
-    .addCommand(part('show', 'show what is in force, and where each setting came from', showCommands()));
+    .addCommand(
+      part(
+        'check',
+        'say what is wrong, and nothing where all is well',
+        'Says what is wrong, and nothing where all is well.',
+        checkCommands(),
+      ),
+    )
+    .addCommand(
+      part(
+        'show',
+        'show what is in force, and where each setting came from',
+        'Shows what is in force, and where each setting came from.',
+        showCommands(),
+      ),
+    );

@@ -101,7 +101,7 @@ const describe = (findings: readonly Finding[]): string =>
 export const doctorCommand = (): Command =>
   new Command('doctor')
     .description(
-      "Looks at what can be wrong on this machine: home, disk, limits, clock (against the the server's too), configuration, ports, firewall, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.",
+      "Looks at what can be wrong on this machine: home, disk, limits, clock (against the server's too), configuration, ports, firewall, certificate, and the server as seen from here. Changes nothing; fails where something has to be mended.",
     )
     .addOption(homeOption())
     .option('--json', 'print JSON')

@@ -9,7 +9,7 @@ import { describePage } from './format.ts';
 import { print } from './output.ts';
 import { untilOver } from './run.ts';
 import { givenLink } from './secret.ts';
-import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+import { addSettings, type CommonOptions, moreSettings, settingsOf } from './settings.ts';
 
 const COMMON = ['allow', 'webPort', 'logLevel'];
 
@@ -20,6 +20,7 @@ export const localCommand = (): Command =>
       'the join link from `depot invite`, needed once; with - it is read from standard input, or asked for on a terminal and not shown',
     )
     .description('Runs the private side: dials out to the server, and dials the apps that clients ask for.')
+    .addHelpText('after', moreSettings('local'))
     .addHelpText(
       'after',
       "\nExamples:\n  depot local 'depot://…'\n  depot local -\n  depot local --allow 192.168.1.0/24:22,80 --allow '*.lan'",

@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { administer } from './admin-client.ts';
 import { duration } from './format.ts';
 import { print, printJson, table } from './output.ts';
-import { homeOption } from './settings.ts';
+import { HOME_FROM_ABOVE, homeOption } from './settings.ts';
 
 const revokeCommand = (): Command =>
   new Command('revoke')
@@ -12,7 +12,7 @@ const revokeCommand = (): Command =>
     .argument('<local>', 'the local')
     .summary('forget the key of a local and cut its session at once')
     .description('Forgets the key of a local and cuts its session at once. It can come back only with a new link.')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HOME_FROM_ABOVE)
     .action(async (name: string, _options: unknown, command: Command) => {
       // --home is an option of `locals`, wherever it stands.
       const { home } = command.optsWithGlobals<{ home: string }>();

@@ -19,7 +19,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./local.ts')).localCommand(),
   },
   client: {
-    summary: 'run the client, on a laptop: a loopback port that needs no password',
+    summary: 'run the client, on a laptop: a loopback port without password',
     load: async () => (await import('./client.ts')).clientCommand(),
   },
   invite: {
@@ -63,7 +63,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./reload.ts')).reloadCommand(),
   },
   upgrade: {
-    summary: 'replace a running server by what is installed now, and refuse nobody',
+    summary: 'replace a running server by what is installed now',
     load: async () => (await import('./upgrade.ts')).upgradeCommand(),
   },
   backup: {
@@ -92,6 +92,21 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
 };
 
+/** A command in a list of commands: with its arguments, and without a word about options, which all of them have. */
+const termOf = (command: Command): string =>
+  [
+    command.name(),
+    ...command.registeredArguments.map((argument) => {
+      const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+      return argument.required ? `<${name}>` : `[${name}]`;
+    }),
+  ].join(' ');
+
+const explain = (command: Command): void => {
+  command.configureHelp({ ...command.configureHelp(), subcommandTerm: termOf });
+  command.commands.forEach(explain);
+};
+
 /** The command that these arguments are for: `depot help user` is for `user`. */
 const wantedBy = ([first, second]: readonly string[]): string | undefined => (first === 'help' ? second : first);
 
@@ -104,6 +119,7 @@ const build = async (isWanted: (name: string) => boolean): Promise<Command> => {
     const command = isWanted(name) ? await load() : new Command(name);
     program.addCommand(command.summary(summary));
   }
+  explain(program);
   return program;
 };
 

@@ -10,7 +10,7 @@ import { lineageOf } from './lineage.ts';
 import { createLog } from './log.ts';
 import { print } from './output.ts';
 import { untilSignal } from './run.ts';
-import { addSettings, type CommonOptions, settingsOf } from './settings.ts';
+import { addSettings, type CommonOptions, moreSettings, settingsOf } from './settings.ts';
 
 const COMMON = [
   'host',
@@ -68,6 +68,7 @@ export const serverCommand = (): Command =>
     .description(
       'Runs the public side. The first start makes its key, a user and an invitation, and prints what to paste where.',
     )
+    .addHelpText('after', moreSettings('server'))
     .addHelpText(
       'after',
       '\nExamples:\n  depot server --advertise vps.example\n  depot server --host 127.0.0.1 --socks-port 1080',

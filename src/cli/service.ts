@@ -115,16 +115,20 @@ const uninstall = (role: Role, options: ServiceOptions): void => {
 const roleArgument = (): Argument =>
   new Argument('<role>', 'which role of depot').choices(['server', 'local', 'client']);
 
-const part = (name: string, summary: string): Command =>
+const part = (name: string, summary: string, description: string): Command =>
   new Command(name)
     .addArgument(roleArgument())
     .summary(summary)
-    .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+    .description(description)
     .option('--user', 'a service of your own instead of the system')
     .addHelpText('after', name === 'install' ? '' : `\nExample:\n  depot service ${name} server`);
 
 const installCommand = (): Command =>
-  part('install', 'write a hardened unit, start it, and have it start with the machine')
+  part(
+    'install',
+    'write a hardened unit, start it, and have it start with the machine',
+    'Writes a hardened unit, starts it, and has it start with the machine.',
+  )
     .argument('[args...]', 'arguments of the role, after --: a join link, settings')
     .option('--home <dir>', 'with --user: where everything of this role is kept (default: ~/.depot)')
     .option('--print', 'print the unit and change nothing')
@@ -135,14 +139,16 @@ const installCommand = (): Command =>
     .action(install);
 
 const statusCommand = (): Command =>
-  part('status', 'show what systemd says of it').action((role: Role, options: ServiceOptions) => {
-    const scope = scopeOf(options);
-    requireSystemd('user');
-    process.exitCode = systemctl(scope, 'status', '--no-pager', unitNameOf(role));
-  });
+  part('status', 'show what systemd says of it', 'Shows what systemd says of it.').action(
+    (role: Role, options: ServiceOptions) => {
+      const scope = scopeOf(options);
+      requireSystemd('user');
+      process.exitCode = systemctl(scope, 'status', '--no-pager', unitNameOf(role));
+    },
+  );
 
 const logsCommand = (): Command =>
-  part('logs', 'show its log')
+  part('logs', 'show its log', 'Shows its log.')
     .option('-f, --follow', 'go on showing what comes')
     .action((role: Role, options: ServiceOptions) => {
       requireSystemd('user');
@@ -160,9 +166,11 @@ export const serviceCommand = (): Command =>
     )
     .addCommand(installCommand())
     .addCommand(
-      part('uninstall', 'stop it and remove its unit; its home stays').action((role: Role, options: ServiceOptions) =>
-        uninstall(role, options),
-      ),
+      part(
+        'uninstall',
+        'stop it and remove its unit; its home stays',
+        'Stops it and removes its unit; its home stays.',
+      ).action((role: Role, options: ServiceOptions) => uninstall(role, options)),
     )
     .addCommand(statusCommand())
     .addCommand(logsCommand());

@@ -10,6 +10,13 @@ const integer = (text: string): number => {
   return Number(text);
 };
 
+/** As a flag would say it; nothing where that says nothing. */
+const defaultOf = (schema: z.core.$ZodType): string => {
+  const { def } = schema._zod;
+  const value = 'defaultValue' in def ? def.defaultValue : undefined;
+  return typeof value === 'number' || typeof value === 'string' ? ` (default: ${value})` : '';
+};
+
 const collect = (text: string, earlier: readonly string[] | undefined): string[] => [...(earlier ?? []), text];
 
 /** Undefined for what only the file can say. */
@@ -18,7 +25,7 @@ const optionOf = (
   schema: z.core.$ZodType & { readonly description?: string | undefined },
 ): Option | undefined => {
   const flag = flagOf(key);
-  const description = schema.description ?? '';
+  const description = `${schema.description ?? ''}${defaultOf(schema)}`;
   switch (kindOf(schema)) {
     case 'boolean':
       return new Option(flag, description);
@@ -33,9 +40,11 @@ const optionOf = (
   }
 };
 
+const HOME_FLAG = '--home';
+
 /** Every home-bound command has it. */
 export const homeOption = (): Option =>
-  new Option('--home <dir>', 'where everything of this role is kept')
+  new Option(`${HOME_FLAG} <dir>`, 'where everything of this role is kept')
     .env('DEPOT_HOME')
     .default(Home.default(), '~/.depot');
 
@@ -49,6 +58,17 @@ export const addSettings = (command: Command, schema: z.ZodObject, common: reado
     if (option !== undefined) command.addOption(common.includes(key) ? option : option.hideHelp());
   }
   return command;
+};
+
+/** Where to see the settings that the help of this role does not show. */
+export const moreSettings = (role: string): string =>
+  `\nThere are more settings: depot config show ${role} lists them,\ndocs/configuration.md says what they do.`;
+
+/** For a command below one that has `--home`: that option is shown, and no other of those above. */
+export const HOME_FROM_ABOVE = {
+  showGlobalOptions: true,
+  visibleGlobalOptions: ({ parent }: Command): Option[] =>
+    parent?.options.filter(({ long }) => long === HOME_FLAG) ?? [],
 };
 
 export interface CommonOptions {

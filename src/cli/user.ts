@@ -23,7 +23,7 @@ const tell = (name: string, given: string | undefined, generated: string): void 
   } else print(process.stdout.isTTY ? `user      ${name}\npassword  ${generated}` : generated);
 };
 
-const passwordCommand = (name: string, summary: string): Command =>
+const passwordCommand = (name: string, summary: string, description: string): Command =>
   new Command(name)
     .addHelpText(
       'after',
@@ -31,7 +31,7 @@ const passwordCommand = (name: string, summary: string): Command =>
     )
     .argument('<user>', 'the user')
     .summary(summary)
-    .description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+    .description(description)
     .addOption(homeOption())
     .option(
       '--password-stdin',
@@ -39,14 +39,18 @@ const passwordCommand = (name: string, summary: string): Command =>
     );
 
 const addCommand = (): Command =>
-  addLimits(passwordCommand('add', 'add a user, with a generated password unless one is given')).action(
-    async (name: string, options: PasswordOptions & LimitOptions) => {
-      const given = await givenPassword(options);
-      const user = { ...limitsOf(options), name, password: given };
-      const { password } = await administer(options.home, (administration) => administration.addUser(user));
-      tell(name, given, password);
-    },
-  );
+  addLimits(
+    passwordCommand(
+      'add',
+      'add a user, with a generated password unless one is given',
+      'Adds a user, with a generated password unless one is given, and prints that.',
+    ),
+  ).action(async (name: string, options: PasswordOptions & LimitOptions) => {
+    const given = await givenPassword(options);
+    const user = { ...limitsOf(options), name, password: given };
+    const { password } = await administer(options.home, (administration) => administration.addUser(user));
+    tell(name, given, password);
+  });
 
 const setCommand = (): Command =>
   addLimits(
@@ -78,7 +82,11 @@ const showCommand = (): Command =>
     });
 
 const passwdCommand = (): Command =>
-  passwordCommand('passwd', 'give a user a new password').action(async (name: string, options: PasswordOptions) => {
+  passwordCommand(
+    'passwd',
+    'give a user a new password',
+    'Gives a user a new password, a generated one unless one is given, and prints that.',
+  ).action(async (name: string, options: PasswordOptions) => {
     const given = await givenPassword(options);
     const { password } = await administer(options.home, (administration) => administration.setPassword(name, given));
     tell(name, given, password);

@@ -14,14 +14,24 @@ const program = await createWholeProgram();
 
 describe('every command', () => {
   for (const command of commandsBelow(program)) {
-    test(`${command.parent?.name()} ${command.name()} has a summary, a description and an example`, () => {
+    test(`${command.parent?.name()} ${command.name()} has a summary, a description and an example, and fits a terminal`, () => {
       let text = '';
-      command.configureOutput({ writeOut: (piece) => void (text += piece) }).outputHelp();
+      command.configureOutput({ writeOut: (piece) => void (text += piece), getOutHelpWidth: () => 80 }).outputHelp();
       assert.notEqual(command.summary(), '');
       assert.notEqual(command.description(), '');
       assert.match(text, /^Examples?:\n {2}.*depot /m);
+      const [explained = ''] = text.split(/^Examples?:/m);
+      for (const line of explained.split('\n')) assert.ok(line.length <= 80, line);
     });
   }
+});
+
+test('the help of a role shows defaults, and where there are more settings', () => {
+  const server = program.commands.find((command) => command.name() === 'server');
+  let text = '';
+  server?.configureOutput({ writeOut: (piece) => void (text += piece), getOutHelpWidth: () => 80 }).outputHelp();
+  assert.match(text, /--control-port <n> +port for locals \(default: 8964\)\n/);
+  assert.match(text, /^There are more settings: depot config show server lists them,$/m);
 });
 
 describe('the man page', () => {
