@@ -137,6 +137,13 @@ describe('the house', () => {
     assert.deepEqual(wrong.map(show), []);
   });
 
+  it('keeps no copy of the configuration, which a reload changes in place', () => {
+    const copies = files.filter((file) =>
+      /\.\.\.(?:this\.#)?(?:config|settings)\b(?!\.)/.test(readFileSync(file, 'utf8')),
+    );
+    assert.deepEqual(copies, []);
+  });
+
   it('has a plan without a circle', () => {
     const reaches = (part: string, seen: readonly string[] = []): void => {
       assert.ok(!seen.includes(part), [...seen, part].join(' → '));

@@ -98,13 +98,24 @@ export class PublishedPorts {
     for (const port of this.#open) port.close();
   }
 
-  /** Ends those that two processes cannot have at once; `change` opens them again. */
+  /** Ends those that two processes cannot have at once; `takeBack` opens them again. */
   yieldDatagrams(error: DepotError): void {
     const [gone, kept] = [true, false].map((isUdp) =>
       this.#open.filter(({ port }) => (port.protocol === 'udp') === isUdp),
     ) as [PublishedPort[], PublishedPort[]];
     for (const port of gone) port.end(error);
     this.#open = kept;
+  }
+
+  /** Opens again what was yielded. Where that cannot be, somebody is told, and the others go on. */
+  async takeBack(ports: readonly Published[]): Promise<void> {
+    try {
+      await (
+        await this.change(ports)
+      )();
+    } catch (error) {
+      this.#options.onUnforeseen(error);
+    }
   }
 
   /** All, or none. */

@@ -128,9 +128,7 @@ export class Ports {
   /** Listens again where that was left to another process, which is gone. Rejects with `address-in-use` or `invalid-config`. */
   async takeBack(): Promise<void> {
     for (const listener of new Set([this.control, this.tunnel])) await listener.reopen();
-    await (
-      await this.publish(this.#config.publish)
-    )();
+    await this.#published.takeBack(this.#config.publish);
   }
 
   /** Ends what two processes cannot have at once: UDP ports, with their associations. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import { describe, test } from 'node:test';
 import type { StreamEnd } from '../../src/index.ts';
@@ -9,10 +10,14 @@ import { untilSo } from '../faults/fault.ts';
 import { App, echoed, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, tempDir, writeConfig } from '../support/depot.ts';
 import { greeting, handshake, openStream, request, Wire } from '../support/socks-client.ts';
-import { AssociatedClient } from '../support/udp.ts';
+import { AssociatedClient, UdpPeer } from '../support/udp.ts';
 
 /** How long something that needs no more than its turn may take. */
 const SOON_MS = 20_000;
+
+/** A local that finds the server, and nobody else. */
+const resolve = (host: string): Promise<readonly string[]> =>
+  host === LOOPBACK ? Promise.resolve([host]) : new Promise<never>(() => undefined);
 
 describe('allowAnonymous, turned off by a reload', () => {
   test('ends the streams of clients that were not asked who they are, and no others', async () => {
@@ -123,11 +128,7 @@ describe('a reload changes', () => {
   test('how long a local may take to dial, and to be asked', async () => {
     using home = tempDir();
     using localHome = tempDir();
-    const resolve = (): Promise<never> => new Promise(() => undefined);
-    await using depot = await Depot.pair(
-      { home: home.path },
-      { home: localHome.path, resolve: (host) => (host === LOOPBACK ? Promise.resolve([host]) : resolve()) },
-    );
+    await using depot = await Depot.pair({ home: home.path }, { home: localHome.path, resolve });
     const why = async (): Promise<string | undefined> => {
       const end = once(depot.server.events, 'streamEnd') as Promise<[StreamEnd]>;
       await assert.rejects(openStream(depot.target('nobody.home.depot', 80)), /REP/);
@@ -140,5 +141,41 @@ describe('a reload changes', () => {
     writeConfig(home.path, { openMs: 8 });
     await Promise.all([depot.local.reload(), depot.server.reload()]);
     assert.equal(await why(), 'local home did not answer in 0.008 s');
+  });
+
+  test('where UDP of clients is expected, how the web page may be called, and how long a stranger may take', async () => {
+    using home = tempDir();
+    await using depot = await Depot.pair({ home: home.path });
+    const { web } = depot.server;
+    const statusAs = async (host: string): Promise<number | undefined> => {
+      const [response] = (await once(http.get(web?.url ?? '', { headers: { host } }), 'response')) as [
+        http.IncomingMessage,
+      ];
+      response.resume();
+      return response.statusCode;
+    };
+    assert.equal(await statusAs('nas.lan'), 421);
+    const port = await UdpPeer.freePort();
+    const config = { advertiseUdp: '192.0.2.7', udpPorts: `${port}-${port}`, webNames: ['nas.lan'] };
+    writeConfig(home.path, config);
+    assert.deepEqual((await depot.server.reload()).applied.toSorted(), Object.keys(config).toSorted());
+    await using client = await AssociatedClient.open({ socksPort: depot.socksPort, login: depot.login });
+    assert.deepEqual([client.reply.host, client.reply.port], ['192.0.2.7', port]);
+    assert.notEqual(await statusAs('nas.lan'), 421);
+    writeConfig(home.path, { ...config, handshakeMs: 1 });
+    await depot.server.reload();
+    using stranger = await Wire.connect(depot.socksPort);
+    await stranger.ending();
+  });
+
+  test('the same on a client: how long the server may take', async () => {
+    using home = tempDir();
+    await using depot = await Depot.pair({}, { resolve });
+    const client = await depot.addClient(depot.login.user, { home: home.path });
+    writeConfig(home.path, { openMs: 9 });
+    assert.deepEqual((await client.reload()).applied, ['openMs']);
+    const end = once(client.events, 'streamEnd') as Promise<[StreamEnd]>;
+    await assert.rejects(openStream({ socksPort: client.address.port, host: 'nobody.home.depot', port: 80 }), /REP/);
+    assert.equal((await end)[0].error?.message, 'the server did not answer in 0.009 s');
   });
 });
