@@ -65,8 +65,14 @@ CapabilityBoundingSet=
 AmbientCapabilities=
 LimitNOFILE=1048576`;
 
-/** `depot upgrade`: the new process tells systemd that it is the main one now. */
-const SUCCEEDED = 'NotifyAccess=all\n';
+/**
+ * `depot upgrade`: the new process tells systemd that it is the main one now. systemd did not start that one, and would
+ * not wait for it: it would send SIGTERM and, at once, SIGKILL. So stopping is a command that waits. Where the main
+ * process has ended by itself, there is no MAINPID, and nothing to do.
+ */
+const SUCCEEDED = `NotifyAccess=all
+ExecStop=-/bin/sh -c 'exec 2>/dev/null; kill "$$MAINPID" && while kill -0 "$$MAINPID"; do sleep 0.1; done'
+`;
 
 export const unitOf = ({ role, scope, command, args, home }: UnitOptions): string => {
   const isSystem = scope === 'system';
@@ -80,15 +86,15 @@ After=network-online.target
 Type=exec
 ExecStart=${start}
 ExecReload=/bin/kill -HUP $MAINPID
-${role === 'server' ? SUCCEEDED : ''}# What a first start shows once is no business of the journal; the log is on standard error.
+${role === 'server' ? SUCCEEDED : ''}# What a first start shows once is no business of the journal; the log is on standard error, which would go along.
 StandardOutput=null
+StandardError=journal
 Restart=on-failure
 RestartSec=2
 # Usage: trying again would change nothing.
 RestartPreventExitStatus=2
 # Running streams have 30 s to end.
 TimeoutStopSec=40
-KillMode=mixed
 ${isSystem ? `${ALONE(role)}\n` : ''}${CONFINED}
 
 [Install]

@@ -39,10 +39,19 @@ describe('a unit', () => {
     assert.match(startOf({ scope: 'user' }), /"--home" "\/home\/alice\/\.depot"$/);
   });
 
+  test('of a server stops by a command that waits for a process which systemd did not start', () => {
+    for (const role of ['server', 'local', 'client'] as const) {
+      const unit = unitOf({ ...OPTIONS, role });
+      assert.equal(/^ExecStop=-.* while kill -0 "\$\$MAINPID"; do sleep/m.test(unit), role === 'server');
+      assert.doesNotMatch(unit, /^KillMode=/m, 'a process that still carries streams gets SIGTERM too');
+    }
+  });
+
   for (const scope of ['system', 'user'] satisfies Scope[]) {
-    test(`${scope}: gains no privileges, and what a first start prints stays out of the journal`, () => {
+    test(`${scope}: gains no privileges, and what a first start prints stays out of the journal, where the log is`, () => {
       const unit = unitOf({ ...OPTIONS, scope });
-      for (const line of ['NoNewPrivileges=yes', 'StandardOutput=null', 'Type=exec']) assert.ok(unit.includes(line));
+      for (const line of ['NoNewPrivileges=yes', 'StandardOutput=null', 'StandardError=journal', 'Type=exec'])
+        assert.ok(unit.includes(`${line}\n`), line);
     });
   }
 
