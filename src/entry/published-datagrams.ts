@@ -84,30 +84,40 @@ export class PublishedDatagrams {
 
   #arrived(data: Uint8Array, from: Address): void {
     const key = formatAddress(from);
-    const peer = this.#peers.get(key) ?? this.#letIn(key, from);
-    if (peer === undefined) return;
+    const peer = this.#peers.get(key);
+    if (peer === undefined) {
+      this.#letIn(key, from, data);
+      return;
+    }
     this.#peers.delete(key);
     this.#peers.set(key, peer);
     peer.arrived(data);
   }
 
-  #letIn(key: string, from: Address): Peer | undefined {
+  #letIn(key: string, from: Address, data: Uint8Array): void {
     const nowMs = performance.now();
     for (const [refused, untilMs] of this.#refused) {
       if (untilMs > nowMs) break;
       this.#refused.delete(refused);
     }
-    if (this.#closed || this.#refused.has(key)) return undefined;
+    if (this.#closed || this.#refused.has(key)) return;
     const { maySend, settings, destination } = this.#options;
-    if (!maySend(from.host)) return this.#turnAway(from.host, 'not-allowed', 'it may not send to');
-    if (!this.#hasRoom(nowMs))
-      return this.#turnAway(from.host, 'limit-reached', `there are ${settings.udpPeersMax} others at`);
+    if (!maySend(from.host)) {
+      this.#turnAway(from.host, 'not-allowed', 'it may not send to');
+      return;
+    }
+    if (!this.#hasRoom(nowMs)) {
+      this.#turnAway(from.host, 'limit-reached', `there are ${settings.udpPeersMax} others at`);
+      return;
+    }
     const peer = new Peer(destination, settings.udpQueueBytes, (data) => this.#udp?.send(data, from, ignore) ?? false);
+    // It is there before it is asked for, which may be refused at once.
+    this.#peers.set(key, peer);
+    peer.arrived(data);
     void this.#carry(key, peer, from).catch(this.#options.onUnforeseen);
-    return peer;
   }
 
-  #turnAway(from: string, code: ErrorCode, why: string): undefined {
+  #turnAway(from: string, code: ErrorCode, why: string): void {
     const nowMs = performance.now();
     if (this.#turnedAwayUntilMs > nowMs) return;
     this.#turnedAwayUntilMs = nowMs + TURNED_AWAY_MS;

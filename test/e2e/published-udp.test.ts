@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServerOptions, type ServerStatus, type StreamEnd } from '../../src/index.ts';
+import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { recordedLog } from '../support/recorded-log.ts';
+import { openStream } from '../support/socks-client.ts';
 import { udpEcho, UdpPeer } from '../support/udp.ts';
 
 type Published = NonNullable<ServerOptions['publish']>[number];
@@ -152,6 +155,28 @@ describe('who is not let in', () => {
     depot.server.kick(String(depot.server.status().streams[0]?.id));
     await ended;
     assert.equal(await ask(second, port, '4'), '4');
+  });
+
+  test('for want of room is let in by its next datagrams, once there is room', async () => {
+    await using app = await App.echo();
+    const { log, message } = recordedLog();
+    await using depot = await Depot.pair({ publish: [toEcho()], streamsMax: 1, log });
+    const port = portOf(depot.server.status());
+    const stream = await openStream(depot.target('home.depot', app.port));
+    await using peer = await UdpPeer.bind();
+    const full = message('descriptors-short');
+    peer.send('no room', port);
+    await full;
+    const ended = nextEnd(depot.server.events);
+    stream.destroy();
+    await ended;
+    // Whoever was refused is left alone for a second.
+    for (let tries = 0; peer.waiting === 0 && tries < 100; tries += 1) {
+      peer.send('room', port);
+      await sleep(50);
+    }
+    assert.ok(peer.waiting > 0, 'it was never let in');
+    assert.equal((await peer.next()).data.toString(), 'room');
   });
 
   test('is left alone for a moment where it is refused: not every datagram is a request', async () => {
