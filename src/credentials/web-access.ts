@@ -3,6 +3,7 @@
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { digestOfSecret } from '../net/identity.ts';
+import { networkOf } from '../socks/address.ts';
 import { generatePassword, hashPassword, requirePassword, verifyPassword } from './passwords.ts';
 import type { Penalties } from './penalties.ts';
 
@@ -21,7 +22,7 @@ export interface Facts {
   setFact(name: string, value: string): void;
 }
 
-/** How many may try at the same time; each costs 19 MiB for a moment. */
+/** How many passwords are checked at the same time; each costs 19 MiB for a moment. */
 const MOST_AT_ONCE = 4;
 const TOKEN_BYTES = 32;
 
@@ -45,21 +46,33 @@ export const makeMetricsToken = (facts: Facts): { token: string } => {
 };
 
 export const createWebAccess = (facts: Facts, penalties: Penalties): WebAccess => {
-  /** An address tries once at a time, so that no number of attempts side by side gets around its pause. */
+  /** A network tries once at a time, so that no number of attempts side by side gets around its pause. */
   const trying = new Set<string>();
+  /** Who waits for the end of a pause is not among them, and keeps nobody out. */
+  let checking = 0;
+  const check = async (password: string, hash: string): Promise<boolean> => {
+    checking += 1;
+    try {
+      return await verifyPassword(password, hash);
+    } finally {
+      checking -= 1;
+    }
+  };
   return {
     async login(password, from): Promise<LoginOutcome> {
-      const hash = facts.fact(WEB_PASSWORD);
-      if (hash === undefined || trying.size >= MOST_AT_ONCE || trying.has(from)) return 'busy';
-      trying.add(from);
+      const source = networkOf(from);
+      if (trying.has(source)) return 'busy';
+      trying.add(source);
       try {
         await penalties.serve(from);
-        const right = await verifyPassword(password, hash);
+        const hash = facts.fact(WEB_PASSWORD);
+        if (hash === undefined || checking >= MOST_AT_ONCE) return 'busy';
+        const right = await check(password, hash);
         if (right) penalties.forgive(from);
         else penalties.failed(from);
         return right ? 'right' : 'wrong';
       } finally {
-        trying.delete(from);
+        trying.delete(source);
       }
     },
     isMetricsToken(token): boolean {

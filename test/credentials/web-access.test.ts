@@ -7,7 +7,10 @@ import { createWebAccess, type Facts, setWebPassword } from '../../src/credentia
 
 const facts = (() => {
   const kept = new Map<string, string>();
-  return { fact: (name: string) => kept.get(name), setFact: (name: string, value: string) => void kept.set(name, value) };
+  return {
+    fact: (name: string) => kept.get(name),
+    setFact: (name: string, value: string) => void kept.set(name, value),
+  };
 })() satisfies Facts;
 
 describe('logging in to a page', () => {
@@ -19,7 +22,7 @@ describe('logging in to a page', () => {
     for (const from of guessers) assert.equal(await access.login('guess', from), 'wrong');
     const guesses = guessers.map((from) => access.login('guess', from));
     assert.equal(await access.login('right', '203.0.113.1'), 'right');
-    assert.deepEqual(new Set(await Promise.all(guesses)), new Set(['wrong']));
+    assert.ok(!(await Promise.all(guesses)).includes('right'));
   });
 
   it('is tried once at a time by the addresses of one IPv6 network', async () => {
