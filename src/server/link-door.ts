@@ -63,6 +63,7 @@ export class LinkDoor {
     this.#knocking.enter(knocking);
     try {
       const peer = await acceptor.accept(socket, limit.signal);
+      let isKnown = false;
       const connection: FrameConnection = new FrameConnection(
         peer.socket,
         expectFirst(
@@ -70,24 +71,20 @@ export class LinkDoor {
           FrameType.hello,
           Hello,
           (hello) => {
+            onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
+            isKnown = true;
             done();
-            try {
-              onHello(hello, { fingerprint: peer.fingerprint, from }, connection);
-            } catch (error) {
-              onTurnedAway(from, asDepotError(error, 'protocol-violation'));
-              throw error;
-            }
           },
         ),
         settings,
         share,
       );
-      limit.signal.addEventListener('abort', () => {
-        connection.close(limit.signal.reason as DepotError);
-        onTurnedAway(from, asDepotError(limit.signal.reason, 'timed-out'));
+      limit.signal.addEventListener('abort', () => connection.close(limit.signal.reason as DepotError));
+      void connection.closed.then((error) => {
+        if (isKnown) return;
         done();
+        onTurnedAway(from, error);
       });
-      void connection.closed.then(done);
     } catch (error) {
       done();
       onTurnedAway(from, asDepotError(error, 'protocol-violation'));

@@ -17,6 +17,7 @@ import {
   tunnelHello,
   Type,
 } from '../support/link-client.ts';
+import { type Line, recordedLog } from '../support/recorded-log.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 const HANDSHAKE_MS = 700;
@@ -78,6 +79,20 @@ describe('who says something wrong is closed at once, with a reason once there i
   test('TLS without a key of its own', async () => {
     using client = await LinkClient.connect(depot.server.address.controlPort);
     assert.equal(await client.turnedAway(), undefined);
+  });
+
+  test('the log says who it was, and why', async () => {
+    const { log, events } = recordedLog();
+    await using watched = await Depot.server({ log });
+    for (const [what, code, act] of strangers) {
+      const turnedAway = once(events, 'turned-away');
+      using client = await LinkClient.connect(watched.server.address.controlPort, newIdentity());
+      act(client);
+      await client.turnedAway();
+      const [{ port, from, why }] = (await turnedAway) as Line;
+      assert.deepEqual([port, from], ['control', LOOPBACK], what);
+      assert.ok(String(why).length > 0, `${code}`);
+    }
   });
 
   test('no TLS', async () => {
