@@ -52,6 +52,8 @@ const NOWHERE: readonly string[] = [];
 
 /** How long a name and a verdict count. */
 const FRESH_MS = 60_000;
+/** The same where nothing may be sent: the resolver may be back, or the rules may be others, long before that. */
+const REFUSED_MS = 1000;
 /** A destination that was silent for so long may make room for another one. */
 const QUIET_MS = 30_000;
 
@@ -135,6 +137,7 @@ class AppDatagrams implements DatagramEndpoint {
     } catch (thrown) {
       if (destination.addresses?.length !== 0) this.#options.onRefused(asDepotError(thrown, 'internal'), address);
       destination.addresses = [];
+      destination.freshUntilMs = performance.now() + REFUSED_MS;
     }
     for (const data of destination.waiting.splice(0)) {
       this.#waitingBytes -= waitingBytes(data);
