@@ -4,7 +4,7 @@
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { StreamEnd } from '../net/streams.ts';
-import type { HistoryStore, PastStream, UsageRow } from '../store/history.ts';
+import type { HistoryStore, PastStream, UsageKind, UsageRow } from '../store/history.ts';
 
 /** How many can be shown while nothing is written. */
 const KEPT_IN_MEMORY = 1000;
@@ -88,6 +88,15 @@ export class Recorder {
     if (this.#failing) this.#log.info({ event: 'history-back' }, 'the history is written again');
     this.#failing = false;
     return true;
+  }
+
+  /** Forgets what a user or a local has used. */
+  forget(kind: UsageKind, name: string): void {
+    try {
+      this.#history?.forget(kind, name);
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   /** Said once, not every second. */

@@ -179,8 +179,14 @@ export class Watcher implements Disposable {
 
   /** A user or local that is no more has used nothing when it comes back. */
   forget(kind: UsageKind, name: string): void {
+    this.#forgetCounted(kind, name);
+    this.#recorder.forget(kind, name);
+    // Its streams were ended with it, and what they say of themselves at their end comes in this turn of the loop.
+    setImmediate(() => this.#forgetCounted(kind, name));
+  }
+
+  #forgetCounted(kind: UsageKind, name: string): void {
     this.#figures.forget(kind, name);
-    this.#options.history?.forget(kind, name);
     if (kind === 'local') this.counters.forget(name);
   }
 

@@ -1,14 +1,15 @@
 // The API over the admin socket, with streams that really run.
 
 import assert from 'node:assert/strict';
+import { on } from 'node:events';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Change } from '../../src/watch/feed.ts';
 import type { LocalStatus, StreamStatus } from '../../src/watch/status.ts';
 import { ask, type ApiAnswer, type ApiRequest, Events } from '../support/api.ts';
-import { App } from '../support/apps.ts';
+import { App, echoed } from '../support/apps.ts';
 import { Depot, serverIn, tempDir } from '../support/depot.ts';
-import { handshake, type Wire } from '../support/socks-client.ts';
+import { handshake, openStream, type Wire } from '../support/socks-client.ts';
 import { run } from '../support/programs.ts';
 
 interface Snapshot {
@@ -166,5 +167,32 @@ describe('the history of a server', () => {
     const [stream] = server.watcher.ended(Number.MAX_SAFE_INTEGER, 10);
     assert.deepEqual([stream?.user, stream?.bytesUp, stream?.local, stream?.error], ['owner', 3, 'home', undefined]);
     assert.equal(server.watcher.usage('user', 'owner').streams, 1);
+  });
+
+  it('forgets a user and a local that are removed, though their streams still run', async () => {
+    using home = tempDir();
+    await using app = await App.echo();
+    {
+      await using depot = await Depot.pair({ home: home.path });
+      const { server } = depot;
+      const login = await depot.addUser('alice');
+      await depot.addLocal('attic');
+      const ends = on(server.events, 'streamEnd');
+      for (const target of [depot.target('home.depot', app.port, login), depot.target('attic.depot', app.port)]) {
+        const stream = await openStream(target);
+        await echoed(stream, 'hello');
+      }
+      await server.administration.removeUser('alice');
+      await ends.next();
+      await server.administration.revokeLocal('attic');
+      await ends.next();
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(server.watcher.usage('user', 'alice').streams, 0);
+      assert.equal(server.watcher.usage('local', 'attic').streams, 0);
+      assert.equal(server.watcher.counters.bytes.has('attic'), false);
+    }
+    await using again = await serverIn(home.path);
+    assert.equal(again.watcher.usage('user', 'alice').lastAt, 0);
+    assert.equal(again.watcher.usage('local', 'attic').lastAt, 0);
   });
 });
