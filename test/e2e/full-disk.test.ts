@@ -42,7 +42,7 @@ test('a disk that fills while streams run costs history alone, says so once, and
     t.skip('only root may mount a small file system');
     return;
   }
-  const { log, events, names } = recordedLog();
+  const { log, events, names, message } = recordedLog();
   await using app = await App.echo();
   const stay = new AbortController();
   let bytes = 0;
@@ -59,14 +59,15 @@ test('a disk that fills while streams run costs history alone, says so once, and
     };
     const running = await openStream(target);
     await exchange();
-    const failed = Promise.all([once(events, 'history-failed'), once(events, 'store-failed')]);
+    const failed = Promise.all([once(events, 'history-failed'), message('store-failed')]);
     fill(path.join(home, 'filler'));
     const busy = (async () => {
       while (!stay.signal.aborted) await exchange();
     })();
     // A test that hangs must not spin.
     t.signal.addEventListener('abort', () => stay.abort());
-    await failed;
+    const [, why] = await failed;
+    assert.match(why, /full/);
     running.write('still there?');
     const [answer] = (await once(running.resume(), 'data')) as [Buffer];
     assert.equal(answer.toString(), 'still there?');
