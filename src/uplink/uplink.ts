@@ -242,10 +242,10 @@ export class Uplink {
       },
       signal,
     );
+    if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
     this.#link = link;
     this.#outages.over(Date.now());
     const { name } = link.welcome;
-    if (this.#invitation !== undefined) this.#joined(this.#invitation, link);
     const server = formatAddress(target);
     log.info({ event: 'connected', [role]: name, server }, `connected to ${server} as ${name}`);
     if (this.#draining) link.drain();

@@ -1,7 +1,7 @@
 // The link between server and local: who may join, who is cut off, and how it comes back by itself.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { on, once } from 'node:events';
 import path from 'node:path';
 import { describe, test } from 'node:test';
@@ -146,6 +146,22 @@ test('revoking a local cuts it off at once, and for good', async () => {
   assert.equal((await codes.next()).value?.[0].error.code, 'revoked');
   assert.equal((await codes.next()).value?.[0].error.code, 'unknown-local');
   assert.deepEqual(depot.server.status().locals, []);
+});
+
+test('a local that cannot keep what it has joined is not connected, and joins once it can', async () => {
+  await using depot = await Depot.server();
+  using home = tempDir();
+  await using local = await createLocal({ home: home.path, link: depot.firstLink });
+  const inTheWay = path.join(home.path, 'link.json');
+  mkdirSync(inTheWay);
+  const [{ error }] = (await once(local.events, 'disconnected')) as [{ error: DepotError }];
+  assert.equal(local.status().connected, false);
+  assert.match(error.message, /link\.json/);
+  const connected = once(local.events, 'connected');
+  rmdirSync(inTheWay);
+  await connected;
+  assert.equal(local.status().connected, true);
+  assert.ok(statSync(inTheWay).isFile());
 });
 
 describe('coming back', () => {
