@@ -169,6 +169,7 @@ export class TunnelPool {
       this.#forget(id, { timer, waiter });
       waiter?.failed(new DepotError('timed-out', 'local brought no tunnel in time'));
       this.#grow();
+      this.#tunnels.wake();
     }, this.#options.settings.tunnelIdMs);
     this.#expected.set(id, { timer, waiter });
     return id;

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { Reply, type StreamEnd } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
+import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 test('a local whose tunnels cannot come: every request fails soon, none waits', async () => {
@@ -24,6 +25,31 @@ test('a local whose tunnels cannot come: every request fails soon, none waits', 
   assert.deepEqual([...new Set(outcomes.map(({ status }) => status))], ['rejected']);
   assert.equal(ends.length, 10);
   assert.ok(ends.every(({ reply, durationMs }) => reply === Reply.generalFailure && durationMs < 8000));
+});
+
+test('a request that waits for its turn to ask for a tunnel asks as soon as others have waited in vain', async () => {
+  await using depot = await Depot.server({ tunnelsMin: 1, tunnelsMax: 1, tunnelIdMs: 200 });
+  using local = await LinkSession.join(depot.server.address.controlPort, depot.firstLink, [1]);
+  await local.askedFor();
+  const requested = async (): Promise<string> => {
+    for (;;) {
+      const { type, tunnel } = jsonOf(await local.control.next(Type.control));
+      if (type === 'request') return String(tunnel);
+    }
+  };
+  const ask = async (port: number): Promise<number> => {
+    const [wire, { reply }] = await handshake(depot.target(LOOPBACK, port));
+    wire[Symbol.dispose]();
+    return reply;
+  };
+  const first = ask(1);
+  await requested();
+  const second = ask(2);
+  const tunnel = await local.bring(await Promise.race([requested(), second.then(() => assert.fail('it gave up'))]));
+  await tunnel.next(Type.ping);
+  tunnel.send(Type.refused, 1, { code: 'connection-refused', message: 'no' });
+  assert.equal(await second, Reply.connectionRefused);
+  assert.equal(await first, Reply.generalFailure);
 });
 
 test('a local that asks for fewer tunnels than are kept ready still serves the first request', async () => {
