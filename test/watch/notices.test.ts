@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import type { Log, LogMethod } from '../../src/index.ts';
 import { Notices, type NoticesOptions, signatureOf } from '../../src/watch/notices.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
-import { controlHello, invitationOf, LinkClient, newIdentity, Type } from '../support/link-client.ts';
+import { controlHello, LinkSession } from '../support/link-client.ts';
 
 interface Received {
   readonly body: string;
@@ -120,18 +120,12 @@ describe('a server', () => {
   it('tells of no absence of a local that logged in anew before its end was known', async () => {
     await using hook = await receiver();
     await using depot = await Depot.server({ webhookUrl: hook.url, webhookAfterMs: 1 });
-    const identity = newIdentity();
-    const logIn = async (invitation?: string): Promise<LinkClient> => {
-      const client = await LinkClient.connect(depot.server.address.controlPort, identity);
-      client.send(Type.hello, 0, controlHello(invitation));
-      await client.next(Type.welcome);
-      return client;
-    };
-    using first = await logIn(invitationOf(depot.firstLink));
-    using second = await logIn();
-    assert.equal(await first.turnedAway(), 'replaced');
+    const { controlPort } = depot.server.address;
+    using first = await LinkSession.join(controlPort, depot.firstLink);
+    using second = await LinkSession.open(controlPort, controlHello(), first.identity);
+    assert.equal(await first.control.turnedAway(), 'replaced');
     const told = once(hook.events, 'received');
-    second.socket.end();
+    second.control.socket.end();
     await told;
     assert.doesNotMatch(hook.received[0]?.body ?? '', /logged in anew/);
   });
