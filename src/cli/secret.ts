@@ -28,10 +28,10 @@ const answers = async (questions: readonly string[]): Promise<string[]> => {
     interrupted = true;
     lines.close();
   });
-  // After Ctrl-Z and fg.
+  // After Ctrl-Z and fg; the terminal is switched again once this has returned, and the question comes after that.
   lines.on('SIGCONT', () => {
     lines.resume();
-    process.stderr.write(question);
+    setImmediate(() => process.stderr.write(question));
   });
   const typed = lines[Symbol.asyncIterator]();
   const given: string[] = [];

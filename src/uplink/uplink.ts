@@ -149,7 +149,7 @@ export class Uplink {
       if (this.#membership !== undefined) return undefined;
       throw new DepotError(
         'invalid-argument',
-        `This ${this.#options.role} has not joined a server yet. Run \`depot invite ${this.#options.role === 'local' ? 'NAME' : '--user USER'}\` on the server and give its link: depot ${this.#options.role} 'depot://…'`,
+        `This ${this.#options.role} has not joined a server yet. Run \`depot invite ${this.#options.role === 'local' ? 'NAME' : '--user USER'}\` on the server and give its link: depot ${this.#options.role} 'depot://…' (or depot ${this.#options.role} -, which asks for it)`,
       );
     }
     const link = parseJoinLink(text);

@@ -12,6 +12,8 @@ import { inShell, typed } from '../support/terminal.ts';
 
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
+const CTRL_U = '\u0015';
+const CTRL_Z = '\u001A';
 const BACKSPACE = '\u007F';
 const UP = '\u001B[A';
 
@@ -92,6 +94,24 @@ describe('a new password', () => {
     await using ended = passwd();
     assert.match(await answer(ended, ['New password: ', CTRL_D]), /Nothing was typed[^]*code=2\r\nafter=echo/);
     assert.equal(await accepts('half'), false);
+  });
+
+  test('is asked for again after Ctrl-Z and fg', async () => {
+    await using shell = inShell('exec bash --norc --noprofile -i');
+    shell.child.stdin.write(`${typed('user', 'passwd', 'alice', '--password-stdin', '--home', home.path)}\r`);
+    await shell.says(/New password: /);
+    shell.child.stdin.write(`half${CTRL_Z}`);
+    await shell.says(/Stopped/);
+    shell.child.stdin.write('stty -a | grep -o -- "-\\?\\becho\\b"; fg\r');
+    await shell.says(/\r\n?echo\r\n[^]*New password: /);
+    shell.child.stdin.write(`${CTRL_U}whole\r`);
+    await shell.says(/The same again: /);
+    shell.child.stdin.write('whole\r');
+    await shell.says(/alice has the given password now/);
+    assert.doesNotMatch(shell.stdout, /half|whole/);
+    assert.equal(await accepts('whole'), true);
+    shell.child.stdin.write('exit\r');
+    assert.equal((await shell.finished).code, 0);
   });
 
   test('is asked for on standard error, and read from a pipe without a question', async () => {
