@@ -20,7 +20,7 @@ export const reloadCommand = (): Command =>
         printJson(reloaded);
         return;
       }
-      print(applied.length === 0 ? 'nothing changed' : `changed: ${applied.join(', ')}`);
+      print(applied.length === 0 ? 'nothing has changed since it was read last' : `changed: ${applied.join(', ')}`);
       if (ended > 0) print(`streams that are not allowed any more, and were ended: ${ended}`);
       if (restart.length > 0) print(`needs a restart: ${restart.join(', ')}`);
     });

@@ -65,7 +65,9 @@ export const handOver = async (
   } catch (cause) {
     await ended(child);
     if (hasGiven) await takeBack();
-    throw new DepotError('conflict', `The new process did not take over: ${messageOf(cause)}.`, { cause });
+    const why = messageOf(cause);
+    const end = /[.?!]$/.test(why) ? '' : '.';
+    throw new DepotError('conflict', `The new process did not take over: ${why}${end}`, { cause });
   } finally {
     child.unref();
   }
