@@ -3,6 +3,7 @@
 import { DepotError } from '../errors.ts';
 import { deadline } from '../net/dial.ts';
 import type { Connection, Connector, Progress, Request } from '../net/connector.ts';
+import type { Address } from '../socks/address.ts';
 import type { Link } from '../uplink/link.ts';
 
 type Links = { readonly link: Pick<Link, 'tunnel'> | undefined };
@@ -34,15 +35,21 @@ const ask = async (
   signal: AbortSignal,
   progress: Progress,
 ): Promise<Connection> => {
+  let isAnnounced = false;
+  const listening = (bound: Address): void => {
+    isAnnounced = true;
+    progress.listening(bound);
+  };
   for (;;) {
     const { link } = uplink;
     if (link === undefined) throw new DepotError('server-away', 'there is no connection to the server');
     const tunnel = await link.tunnel(signal);
     try {
-      return await tunnel.open({ command, destination, from }, signal, progress);
+      return await tunnel.open({ command, destination, from }, signal, { ...progress, listening });
     } catch (error) {
-      // A tunnel that the server gave up just now: nothing was sent yet, so another one may try.
-      if (signal.aborted || tunnel.connection.isOpen) throw error;
+      // A tunnel that the server gave up just now: no byte of the stream was sent yet, so another one may try. But what the
+      // client was told of a BIND holds for one request alone.
+      if (signal.aborted || isAnnounced || tunnel.connection.isOpen) throw error;
     }
   }
 };

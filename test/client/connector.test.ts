@@ -87,6 +87,21 @@ describe('the connector of a client', () => {
     assert.deepEqual((await asked).bound, BOUND);
   });
 
+  it('asks nobody else for the app of a BIND, once the client was told where it is awaited', async (t) => {
+    const [first, second] = [await tunnelPair(t), await tunnelPair(t)];
+    const announced = Promise.withResolvers<void>();
+    const uplink = uplinkWith(first.server, second.server);
+    const asked = createServerConnector(uplink, { openMs: OPEN_MS })({ ...REQUEST, command: 'bind' }, NEVER, {
+      listening: () => announced.resolve(),
+    });
+    const { incoming } = await first.requests.next();
+    incoming.listening(BOUND);
+    await announced.promise;
+    first.local.connection.close(new DepotError('stopped', 'over'));
+    void second.requests.next().then(({ incoming: again }) => again.answer({ bound: BOUND }));
+    await assert.rejects(asked, { code: 'connection-lost' });
+  });
+
   it('does not try again for somebody who has gone', async (t) => {
     const { server: near, requests } = await tunnelPair(t);
     const gone = new AbortController();
