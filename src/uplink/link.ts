@@ -219,6 +219,8 @@ export class Link implements FrameSink {
       this.#tunnels.add(tunnel);
       if (open !== undefined) tunnel.adopt(open);
     } catch (error) {
+      // Why the session is over is said elsewhere, and nobody waits for its tunnels.
+      if (this.#ended.signal.aborted) return;
       const failure = failureOf(asDepotError(error, 'connection-lost'));
       log.warn({ event: 'tunnel-failed', code: failure.code }, `could not bring a tunnel: ${failure.message}`);
       const message: LocalControl = { type: 'tunnel-failed', tunnel: id, failure };

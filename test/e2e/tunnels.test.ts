@@ -7,6 +7,7 @@ import { Reply, type StreamEnd } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
 import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 
 test('a local whose tunnels cannot come: every request fails soon, none waits', async () => {
@@ -25,6 +26,26 @@ test('a local whose tunnels cannot come: every request fails soon, none waits', 
   assert.deepEqual([...new Set(outcomes.map(({ status }) => status))], ['rejected']);
   assert.equal(ends.length, 10);
   assert.ok(ends.every(({ reply, durationMs }) => reply === Reply.generalFailure && durationMs < 8000));
+});
+
+test('a session that ends while tunnels are on their way says why it ended, and no more', async () => {
+  await using depot = await Depot.server({ advertise: 'server.test' });
+  const { log, names, message } = recordedLog();
+  const dialing = Promise.withResolvers<void>();
+  let lookups = 0;
+  const resolve = async (): Promise<string[]> => {
+    lookups += 1;
+    if (lookups === 1) return [LOOPBACK];
+    dialing.resolve();
+    return new Promise(() => undefined);
+  };
+  await depot.join(depot.firstLink, { resolve, log });
+  await dialing.promise;
+  const disconnected = message('disconnected');
+  depot.server.kick('home');
+  await disconnected;
+  await new Promise((done) => setImmediate(done));
+  assert.deepEqual(names(), ['connected', 'disconnected']);
 });
 
 test('a request that waits for its turn to ask for a tunnel asks as soon as others have waited in vain', async () => {
