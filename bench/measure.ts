@@ -4,7 +4,6 @@
 import { type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Contestant, Running } from './contestants/contestant.ts';
 import type { Figures, Work } from './jobs.ts';
 import type { App, Place, Side } from './place.ts';
@@ -12,44 +11,14 @@ import { cpuSeconds, killTree, residentKib } from './processes.ts';
 import { PAIRS, type Scenario } from './scenarios.ts';
 import type { Target } from './socks-client.ts';
 import { median } from './results.ts';
+import { Talker } from './talker.ts';
 
-/** Beyond the time that a job sets itself; whoever has not answered by then has no figure. */
-const PATIENCE_MS = 30_000;
 /** Memory is read, and bulk is over, some time after the last byte. */
 const SETTLE_MS = 300;
 const HOLDING_PROCESSES = 3;
 
 const spawnNode = (side: Side, file: string, ...args: string[]): ChildProcess =>
   side.spawn(process.execPath, [path.join(import.meta.dirname, file), ...args], 'pipe');
-
-/** A process that talks in lines of JSON. */
-class Talker {
-  readonly child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-
-  constructor(child: ChildProcess) {
-    if (child.stdout === null) throw new Error('a child without output');
-    this.child = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  }
-
-  say(what: unknown): void {
-    this.child.stdin?.write(`${JSON.stringify(what)}\n`);
-  }
-
-  /** The next line, or an error once the process has ended or taken too long. */
-  async hear(seconds = 0): Promise<Figures> {
-    const limit = setTimeout(() => killTree(this.child), seconds * 1000 + PATIENCE_MS);
-    const { value, done } = await this.#lines.next();
-    clearTimeout(limit);
-    if (done === true) throw new Error('the load generator gave up or was given up');
-    return JSON.parse(value) as Figures;
-  }
-
-  [Symbol.dispose](): void {
-    killTree(this.child);
-  }
-}
 
 const startLoad = (place: Place, target: Target, work: Work): Talker => {
   const load = new Talker(spawnNode(place.server, 'load.ts'));

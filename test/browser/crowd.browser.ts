@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { Talker } from '../../bench/talker.ts';
 import { launch, openPage } from '../support/chromium.ts';
 import { startLocal, startNewServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
@@ -13,25 +13,12 @@ import { LOOPBACK, tempDir } from '../support/depot.ts';
 const STREAMS = 10_000;
 const CLIENTS = 3;
 
-/** A process of the benchmark that talks in lines of JSON: its next one. */
-const talker = (
-  file: string,
-  ...args: string[]
-): Disposable & { hear(): Promise<unknown>; say(what: unknown): void } => {
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, '../../bench', file), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    hear: async () => {
-      const { value, done } = await lines.next();
-      if (done === true) throw new Error(`${file} ended`);
-      return JSON.parse(value);
-    },
-    say: (what) => child.stdin.write(`${JSON.stringify(what)}\n`),
-    [Symbol.dispose]: () => child.kill('SIGKILL'),
-  };
-};
+const talker = (file: string, ...args: string[]): Talker =>
+  new Talker(
+    spawn(process.execPath, [path.join(import.meta.dirname, '../../bench', file), ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    }),
+  );
 
 test('the dashboard beside 10 000 streams is filtered, sorted and scrolled', { timeout: 110_000 }, async (t) => {
   using stack = new DisposableStack();
@@ -42,7 +29,7 @@ test('the dashboard beside 10 000 streams is filtered, sorted and scrolled', { t
   const password = /password, shown once: (\S+)/.exec(server.stdout)?.[1];
   await using _local = await startLocal(localHome, link, '--log-level', 'error');
   const app = stack.use(talker('app.ts', LOOPBACK));
-  const { port } = (await app.hear()) as { port: number };
+  const { port } = await app.hear();
   const target = { host: LOOPBACK, port: socksPort, socks: { appPort: port, ...login } };
   const clients = Array.from({ length: CLIENTS }, () => stack.use(talker('load.ts')));
   for (const [index, client] of clients.entries()) {
