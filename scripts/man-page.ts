@@ -48,7 +48,10 @@ const ENVIRONMENT = [
   tagged('DEPOT_HOME', 'the home, where --home does not say'),
   tagged('DEPOT_…', 'every setting: DEPOT_SOCKS_PORT for socksPort'),
   tagged('NO_COLOR', 'no colours, where it is set and not empty'),
-  tagged('FORCE_COLOR', '1: colours also where standard output is no terminal; 0: none at all'),
+  tagged(
+    'FORCE_COLOR',
+    '1: colours also where standard output is no terminal; 0: none at all; counts more than NO_COLOR',
+  ),
 ];
 const EXIT = [tagged('0', 'done'), tagged('1', 'failed'), tagged('2', 'wrong usage'), tagged('130', 'interrupted')];
 

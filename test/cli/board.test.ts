@@ -119,11 +119,23 @@ describe('the board of depot top', () => {
     }
   });
 
+  it('does without what matters least on a narrow screen', () => {
+    const heads = (columns: number): string[] =>
+      render(BOARD, FIRST_VIEW, { columns, rows: 20 }, NOW_MS, paint)
+        .map(plain)
+        .find((line) => line.includes('STREAM  USER'))
+        ?.trim()
+        .split(/ +/) ?? [];
+    const all = ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE', 'STATE'];
+    assert.deepEqual(heads(120), all);
+    assert.deepEqual(heads(80), ['STREAM', 'USER', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE']);
+  });
+
   it('leaves columns where they are when numbers grow', () => {
     const startOfState = (bytes: number): number => {
       const grown = apply(BOARD, 'change', { at: 2000, up: 0, down: 0, counters: [[1, bytes, bytes]] });
       return (
-        render(grown, FIRST_VIEW, SIZE, NOW_MS, paint)
+        render(grown, FIRST_VIEW, { columns: 120, rows: 20 }, NOW_MS, paint)
           .map(plain)
           .join('\n')
           .match(/^.*STATE$/m)?.[0] ?? ''

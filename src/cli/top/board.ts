@@ -179,7 +179,7 @@ const heading = ({ role, up, down, streams }: Board, nowMs: number, paint: Paint
   return [first, link, ...outages, ...(role.role === 'local' ? [harmless(`rules ${role.rules.join('  ')}`)] : [])];
 };
 
-/** Lines of a table, as long as they are; numbers that grow leave the columns where they are. */
+/** Lines of a table, as long as they are. */
 const lines = (table: Table, paint: Paint): string[] => layOut(table, { columns: Infinity, paint });
 
 const localLines = ({ locals }: Board, nowMs: number, paint: Paint): string[] =>
@@ -217,26 +217,47 @@ export interface ScreenSize {
 /** Stands before each stream, so that the marked one is known without colours, too. */
 const MARK = { marked: '> ', other: '  ' } as const;
 
-const streamLines = (rows: readonly Row[], nowMs: number, paint: Paint): string[] =>
-  lines(
+interface StreamColumn {
+  readonly head: string;
+  /** Numbers that grow leave the columns where they are. */
+  readonly least: number;
+  readonly cell: (row: Row, nowMs: number) => string;
+}
+
+const STREAM_COLUMNS: readonly StreamColumn[] = [
+  { head: 'STREAM', least: 6, cell: ({ id }) => String(id) },
+  { head: 'USER', least: 0, cell: ({ user }) => user ?? '-' },
+  { head: 'FROM', least: 0, cell: ({ from }) => from },
+  { head: 'TARGET', least: 0, cell: ({ target }) => formatAddress(target) },
+  { head: 'LOCAL', least: 0, cell: ({ local }) => local ?? '-' },
+  { head: 'AGE', least: 7, cell: ({ startedAt }, nowMs) => duration(nowMs - startedAt) },
+  { head: 'UP', least: 8, cell: ({ bytesUp }) => size(bytesUp) },
+  { head: 'DOWN', least: 8, cell: ({ bytesDown }) => size(bytesDown) },
+  { head: 'RATE', least: 10, cell: ({ rate }) => `${size(Math.round(rate))}/s` },
+  { head: 'STATE', least: 10, cell: ({ state }) => state },
+];
+/** What a narrow screen does without, first to last; the others are cut. */
+const SPARE = ['FROM', 'STATE', 'LOCAL'];
+
+const streamLines = (
+  rows: readonly Row[],
+  columns: number,
+  nowMs: number,
+  paint: Paint,
+  spared: readonly string[] = [],
+): string[] => {
+  const shown = STREAM_COLUMNS.filter(({ head }) => !spared.includes(head));
+  const made = lines(
     {
-      head: ['STREAM', 'USER', 'FROM', 'TARGET', 'LOCAL', 'AGE', 'UP', 'DOWN', 'RATE', 'STATE'],
-      least: [6, 0, 0, 0, 0, 7, 8, 8, 10, 10],
-      rows: rows.map(({ id, user, from, target, local, startedAt, bytesUp, bytesDown, rate, state }) => [
-        String(id),
-        user ?? '-',
-        from,
-        formatAddress(target),
-        local ?? '-',
-        duration(nowMs - startedAt),
-        size(bytesUp),
-        size(bytesDown),
-        `${size(Math.round(rate))}/s`,
-        state,
-      ]),
+      head: shown.map(({ head }) => head),
+      least: shown.map(({ least }) => least),
+      rows: rows.map((row) => shown.map(({ cell }) => cell(row, nowMs))),
     },
     paint,
   );
+  const fits = spared.length === SPARE.length || made.every((line) => widthOf(line) <= columns);
+  return fits ? made : streamLines(rows, columns, nowMs, paint, SPARE.slice(0, spared.length + 1));
+};
 
 /** A marked line is so to its end, and in one colour. */
 const marked = (line: string, columns: number, paint: Paint): string => {
@@ -258,7 +279,12 @@ export const render = (
   const index = indexIn(rows, view);
   const room = Math.max(1, height - above.length - 2);
   const first = Math.max(0, Math.min(index - Math.floor(room / 2), rows.length - room));
-  const [head = '', ...streams] = streamLines(rows.slice(first, first + room), nowMs, paint);
+  const [head = '', ...streams] = streamLines(
+    rows.slice(first, first + room),
+    columns - MARK.other.length,
+    nowMs,
+    paint,
+  );
   const body = [
     ...[...above, MARK.other + head].map((line) => cut(line, columns)),
     ...streams.map((line, at) =>
