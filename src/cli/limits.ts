@@ -28,12 +28,18 @@ const count = (text: string): Amount => {
   return Number(text);
 };
 
+/** JavaScript takes the 31st of February for the 3rd of March. */
+const isInCalendar = (day: string): boolean => {
+  const time = Date.parse(day);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+};
+
 /** A day counts to its end (UTC). */
 const date = (text: string): Amount => {
   if (text === NONE) return NONE;
   const isDay = /^\d{4}-\d\d-\d\d$/.test(text);
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)$/.test(text);
-  const time = isDay || isTime ? Date.parse(text) : Number.NaN;
+  const time = (isDay || isTime) && isInCalendar(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(time))
     throw new InvalidArgumentError(
       `A day such as 2027-12-31 or a time such as 2027-12-31T18:00Z is expected, or ${NONE}.`,
