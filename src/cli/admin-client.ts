@@ -136,7 +136,7 @@ export class AdminClient implements Administration {
       const request = http.request({ socketPath: this.#socketPath, method, path }, (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece: Buffer) => pieces.push(piece));
-        response.on('error', reject);
+        response.on('error', (error) => reject(this.#failureOf(error)));
         response.on('end', () => resolve([response.statusCode ?? 0, Buffer.concat(pieces).toString()]));
       });
       request.on('error', (error) => reject(this.#failureOf(error)));

@@ -8,6 +8,19 @@ import { test } from 'node:test';
 import { AdminClient } from '../../src/cli/admin-client.ts';
 import { tempDir } from '../support/depot.ts';
 
+test('a role that ends in the middle of its answer is named in a sentence', async () => {
+  using home = tempDir();
+  const socketPath = path.join(home.path, 'admin.sock');
+  const server = http.createServer((_request, response) => {
+    response.writeHead(200, { 'Content-Length': 100 });
+    response.write('{', () => response.destroy());
+  });
+  server.listen(socketPath);
+  await once(server, 'listening');
+  await assert.rejects(new AdminClient(socketPath).status(), { code: 'unusable-home', message: /Cannot speak to/ });
+  server.close();
+});
+
 test('an event arrives whatever a peer has called itself', async () => {
   using home = tempDir();
   const socketPath = path.join(home.path, 'admin.sock');
