@@ -105,7 +105,7 @@ const ipv6Text = (bytes: Uint8Array): string => {
   return canonicalHost(groups.join(':'));
 };
 
-/** Whom an IP address belongs to: whoever has an IPv6 address has the whole /64 around it. */
+/** Whom an IP address, in the spelling of `canonicalHost`, belongs to: whoever has an IPv6 address has the whole /64 around it. */
 export const networkOf = (from: string): string => {
   if (!from.includes(':')) return from;
   const [head = '', tail = ''] = from.split('::');

@@ -7,6 +7,7 @@ import { type Context, Hono } from 'hono';
 import { getCookie } from 'hono/cookie';
 import { z } from 'zod';
 import type { WebAccess } from '../credentials/web-access.ts';
+import { canonicalHost } from '../socks/address.ts';
 import { isOwnHost, isOwnPage } from './origin.ts';
 import type { Env } from './operation.ts';
 import type { Page, PublicFile } from './pages.ts';
@@ -85,7 +86,7 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
       return refuse(context, 400, 'invalid-argument', 'A login has one password, and says how long it is.');
     const body = LoginBody.safeParse(await context.req.json().catch(() => undefined));
     if (!body.success) return refuse(context, 400, 'invalid-argument', 'A login has one password.');
-    const from = getConnInfo(context).remote.address ?? '';
+    const from = canonicalHost(getConnInfo(context).remote.address ?? '');
     const outcome = await access.login(body.data.password, from);
     if (outcome === 'busy') return refuse(context, 429, 'timed-out', 'Too many try to log in. Wait a moment.');
     if (outcome === 'wrong') {
@@ -105,7 +106,7 @@ export const createWebApp = (options: WebAppOptions): Hono<Env> => {
     if (signal === undefined) return refuse(context, 401, 'not-allowed', 'Log in first.');
     context.set('signal', signal);
     const { address = '', port = 0 } = getConnInfo(context).remote;
-    onKnown(address, port);
+    onKnown(canonicalHost(address), port);
     return next();
   });
   app.use('/metrics', async (context, next) => {

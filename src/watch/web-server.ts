@@ -10,6 +10,7 @@ import type { WebAccess } from '../credentials/web-access.ts';
 import { DepotError, errnoOf } from '../errors.ts';
 import type { Inherited, Legacy } from '../net/listener.ts';
 import type { Waiting, WaitingRoom } from '../net/waiting-room.ts';
+import { canonicalHost } from '../socks/address.ts';
 import type { Watched } from './admin-api.ts';
 import { createApi } from './http-api.ts';
 import { loadPages, type PublicFile } from './pages.ts';
@@ -134,7 +135,8 @@ const keepDoor = (server: http.Server, strangers: WaitingRoom): ((address: strin
   const waiting = new Map<string, Waiting>();
   const keyOf = (address: string, port: number): string => `${address} ${port}`;
   server.on('connection', (socket: net.Socket) => {
-    const { remoteAddress: from = '', remotePort: port = 0 } = socket;
+    const { remoteAddress = '', remotePort: port = 0 } = socket;
+    const from = canonicalHost(remoteAddress);
     const stranger = { from, destroy: () => void socket.destroy() };
     waiting.set(keyOf(from, port), stranger);
     strangers.enter(stranger);

@@ -11,6 +11,7 @@ import { ask, type ApiAnswer, type ApiRequest, cookieOf, Events, logIn } from '.
 import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
 import { evaluatePac } from '../support/pac.ts';
 import { run } from '../support/programs.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 
 /** Every role has the same door, with what it shows behind it. */
 const PLACES: Readonly<Record<string, () => Promise<readonly [Depot, Pick<DepotServer, 'web' | 'watcher'>]>>> = {
@@ -198,6 +199,21 @@ describe('the dashboard elsewhere than on loopback', () => {
     });
     await using server = await start(home.path, { webInsecure: true });
     assert.match(server.web?.url ?? '', /^http:/);
+  });
+
+  it('knows IPv4 addresses one from the other where it listens at all addresses of both families', async () => {
+    using home = tempDir();
+    const { log, message } = recordedLog();
+    await using server = await start(home.path, { webHost: '::', webInsecure: true, log });
+    const where = { host: LOOPBACK, port: Number(new URL(server.web?.url ?? '').port) };
+    const turnedAway = message('turned-away');
+    await logIn(where, 'guess');
+    assert.equal(await turnedAway, `turned away ${LOOPBACK}: wrong password`);
+    const [guesser, operator] = await Promise.all([
+      logIn(where, 'guess'),
+      logIn({ ...where, localAddress: '127.0.0.2' } as typeof where, server.web?.password ?? ''),
+    ]);
+    assert.deepEqual([guesser.status, operator.status], [401, 204]);
   });
 
   /** A new certificate and its key in these files. */
