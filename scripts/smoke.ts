@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { tmpdir } from 'node:os';
 import { App } from '../test/support/apps.ts';
@@ -48,8 +48,20 @@ const doMainJob = async ([program, ...before]: Command, directory: string): Prom
   assert.match(page.stdout, /app\.js/, 'the dashboard is not inside');
 };
 
+/** What the demo says to try. */
+const tryDemo = async ([program, ...before]: Command, directory: string): Promise<void> => {
+  const env = { XDG_CACHE_HOME: path.join(directory, 'cache') };
+  await using demo = new Program(program, [...before, 'demo'], { env, cwd: directory });
+  const [, curlLine = '', statusLine = ''] = await demo.says(/^ {2}(curl .*)\n {2}(.* status .*)\n/m);
+  const answer = await run('sh', ['-c', curlLine], { env, cwd: directory });
+  assert.match(answer.stdout, /^Hello from behind the NAT/, answer.stderr);
+  const status = await run('sh', ['-c', statusLine], { env, cwd: directory });
+  assert.match(status.stdout, /^depot server /, status.stderr);
+};
+
 const smokeBinary = async (executable: string, directory: string): Promise<void> => {
   await doMainJob([executable], directory);
+  await tryDemo([executable], directory);
   say(`the executable does its job (${Math.round(statSync(executable).size / 1e6)} MB)`);
 };
 
@@ -103,8 +115,13 @@ const smokePackage = async (directory: string): Promise<void> => {
   npm('install', '--no-audit', '--no-fund', '--offline', `./${filename}`);
   const installed = path.join(directory, 'node_modules', 'depot-socks');
   checkContents(installed, size);
+  const prefix = path.join(directory, 'global');
+  npm('install', '--global', '--prefix', prefix, '--no-audit', '--no-fund', '--offline', `./${filename}`);
+  for (const file of ['bin/depot', 'share/man/man1/depot.1'])
+    assert.ok(existsSync(path.join(prefix, file)), `npm install --global makes no ${file}`);
   const program = path.join(installed, 'bin', 'depot.cjs');
   await doItsJobs(process.execPath, program, directory);
+  await tryDemo([process.execPath, program], directory);
   compileConsumer(directory);
   say(`the package does its job (${filename}, ${Math.round(size / 1000)} kB)`);
   if (process.argv.includes('--nodes')) await smokeNodes(program, directory);

@@ -11,6 +11,7 @@ import { DepotLocal } from '../local/local.ts';
 import { DepotServer } from '../server/server.ts';
 import { VERSION } from '../version.ts';
 import { createLog } from './log.ts';
+import { ownCommand } from './own-command.ts';
 import { print } from './output.ts';
 import { untilSignal } from './run.ts';
 
@@ -40,6 +41,12 @@ const startApp = async (): Promise<http.Server> => {
   });
 };
 
+/** As it is typed here. */
+const shortened = (file: string): string => {
+  const relative = path.relative(process.cwd(), file);
+  return relative.startsWith('..') ? file : relative;
+};
+
 const demo = async (): Promise<number> => {
   const directory = mkdtempSync(path.join(tmpdir(), 'depot-demo-'));
   await using cleanup = new AsyncDisposableStack();
@@ -67,10 +74,7 @@ const demo = async (): Promise<number> => {
   });
   const { port } = app.address() as net.AddressInfo;
   const proxy = `socks5h://${firstStart.user}:${firstStart.password}@${HOST}:${server.address.socksPort}`;
-  // A single executable is its own script.
-  const self = [...new Set([process.execPath, process.argv[1] ?? ''])]
-    .map((file) => path.relative(process.cwd(), file))
-    .join(' ');
+  const self = ownCommand().map(shortened).join(' ');
   print(`depot demo ${VERSION}: a server, a local called ${firstStart.local} and a small web app, all on this machine.
 
   server   ${HOST}:${server.address.socksPort} for clients, ${HOST}:${server.address.controlPort} for locals

@@ -1,14 +1,14 @@
 // depot service install | uninstall | status | logs: a role that systemd keeps running.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { isSea } from 'node:sea';
 import { Argument, Command } from 'commander';
 import { Home } from '../config/home.ts';
 import { DepotError, messageOf } from '../errors.ts';
 import { print } from './output.ts';
+import { ownCommand } from './own-command.ts';
 import { type Role, type Scope, systemHomeOf, unitNameOf, unitOf } from './systemd-unit.ts';
 
 interface ServiceOptions {
@@ -24,12 +24,6 @@ const unitFileOf = (role: Role, scope: Scope): string => {
   const config = process.env['XDG_CONFIG_HOME'] ?? path.join(homedir(), '.config');
   const directory = scope === 'system' ? '/etc/systemd/system' : path.join(config, 'systemd', 'user');
   return path.join(directory, unitNameOf(role));
-};
-
-/** This depot, as a unit starts it. */
-const ownCommand = (): string[] => {
-  const files = isSea() ? [process.execPath] : [process.execPath, process.argv[1] ?? ''];
-  return files.map((file) => realpathSync(file));
 };
 
 const requireSystemd = (scope: Scope): void => {
