@@ -28,6 +28,7 @@ import type { Watcher } from '../watch/watcher.ts';
 import { mayStayBound } from './bind.ts';
 import { createConnector } from './connector.ts';
 import type { ConnectApp } from './own-apps.ts';
+import { RefusedDatagrams } from './refused-datagrams.ts';
 import { Rules } from './rules.ts';
 
 /** What a local tells while it runs. */
@@ -51,6 +52,7 @@ export class DepotLocal implements AsyncDisposable {
   readonly #descriptors: Descriptors;
   readonly #incidents: Incidents;
   readonly #streamEnds: StreamEndLog;
+  readonly #refusedDatagrams: RefusedDatagrams;
   readonly #rules: Rules;
   readonly #streams: Streams;
   readonly #uplink: Uplink;
@@ -70,6 +72,7 @@ export class DepotLocal implements AsyncDisposable {
     this.#log = logOf(log, config.logLevel);
     this.#descriptors = new Descriptors(this.#log);
     this.#streamEnds = new StreamEndLog(this.#log);
+    this.#refusedDatagrams = new RefusedDatagrams(this.#log);
     this.#incidents = new Incidents(this.#log, (...who) => this.watcher.turnedAway(...who));
     this.#rules = new Rules(config.allow);
     this.#streams = new Streams(
@@ -81,8 +84,7 @@ export class DepotLocal implements AsyncDisposable {
         share,
         descriptors: this.#descriptors,
         settings: config,
-        onRefused: ({ code, message }, destination) =>
-          this.#log.info({ event: 'datagrams-refused', destination, code }, `datagrams are dropped: ${message}`),
+        onRefused: this.#refusedDatagrams.add,
       }),
       { settings: config, descriptors: this.#descriptors },
       {
@@ -222,6 +224,7 @@ export class DepotLocal implements AsyncDisposable {
     await this.#streams.idle();
     this.watcher[Symbol.dispose]();
     this.#incidents[Symbol.dispose]();
+    this.#refusedDatagrams[Symbol.dispose]();
     this.#streamEnds[Symbol.dispose]();
     this.#reloading.close();
     this.#observed?.close();
