@@ -66,7 +66,8 @@ const exchange = (forwarding: Forwarding, app: AppStream): void => {
   });
   upstream.maxHeadersCount = 0;
   upstream.on('error', (error) => refuse(response, error instanceof DepotError ? error.http : NO_HTTP));
-  upstream.on('continue', () => response.writeContinue());
+  // A client of HTTP/1.0 would take it for the answer (RFC 9110, section 15.2).
+  upstream.on('continue', () => void (request.httpVersionMinor > 0 && response.writeContinue()));
   upstream.on('response', (answer) => passBack(forwarding, answer, app));
   if (onUpgrade !== undefined) upstream.on('upgrade', (answer, _socket, head) => join(answer, head, app, onUpgrade()));
   upstream.flushHeaders();

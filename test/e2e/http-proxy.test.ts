@@ -145,6 +145,13 @@ describe('absolute-form', () => {
     assert.match(no.stderr, /HTTP\/1\.1 417/);
   });
 
+  test('a client of HTTP/1.0 is told of no 100: it would take it for the answer', async () => {
+    await using app = await WebApp.listen((request, response) => void request.pipe(response));
+    const fields = `Host: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n${basic}`;
+    const answer = await answerTo(`POST http://home.depot:${app.port}/ HTTP/1.0\r\n${fields}\r\nhello`);
+    assert.match(answer, /^HTTP\/1\.1 200 [^]*hello/);
+  });
+
   test('HEAD, 204 and 304 have no body, and the connection goes on', async () => {
     await using app = await WebApp.listen(({ url = '' }, response) => {
       response.writeHead(Number(url.slice(1)), url === '/200' ? { 'Content-Length': 5 } : {}).end();
