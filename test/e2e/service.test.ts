@@ -1,12 +1,13 @@
 // What keeps depot running, judged by the programs that will read it: systemd the unit, fail2ban the log.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { depot, parseFirstStart, startServer } from '../support/cli.ts';
+import { BIN, depot, parseFirstStart, startServer } from '../support/cli.ts';
 import { LOOPBACK, tempDir } from '../support/depot.ts';
-import { curl, run } from '../support/programs.ts';
+import { noNamespaces } from '../support/namespace.ts';
+import { curl, type Finished, Program, run } from '../support/programs.ts';
 
 /** systemd-analyze's exposure, in tenths: 0 is none, 100 is everything. */
 const MOST_EXPOSED = 15;
@@ -44,6 +45,95 @@ describe('the unit', () => {
     const { code, stderr } = await depot(['service', 'install', 'server', '--home', '/srv', '--print']);
     assert.equal(code, 2);
     assert.match(stderr, /has its home in \/var\/lib\/depot-server/);
+  });
+});
+
+/** What the unit of a server does when it is stopped, as the shell gets it from systemd, and the process that it is about. */
+const runStop = async (mainPid: string | undefined): Promise<Finished> => {
+  const { stdout } = await depot(['service', 'install', 'server', '--print']);
+  const [, script = ''] = /^ExecStop=-\/bin\/sh -c '(.*)'$/m.exec(stdout) ?? [];
+  assert.notEqual(script, '');
+  return run('/bin/sh', ['-c', script.replaceAll('$$', '$')], { env: { MAINPID: mainPid } });
+};
+
+describe('stopping a server', () => {
+  test('waits until the main process has ended, whoever started it', async () => {
+    using home = tempDir();
+    const file = path.join(home.path, 'ended');
+    const code = `process.on('SIGTERM', () => setTimeout(() => {
+      require('node:fs').writeFileSync(${JSON.stringify(file)}, '');
+      process.exit();
+    }, 300)); setInterval(() => {}, 1000); console.log('runs');`;
+    await using main = new Program(process.execPath, ['-e', code]);
+    await main.says(/runs/);
+    const { code: exit, stderr } = await runStop(String(main.pid));
+    assert.equal(stderr, '');
+    assert.ok(exit <= 1, 'the last look at a process that is gone fails, which the unit lets pass');
+    assert.ok(existsSync(file));
+  });
+
+  test('has nothing to do where the main process ended by itself', async () => {
+    assert.equal((await runStop(undefined)).stderr, '');
+  });
+});
+
+/** A machine run by systemd, as far as the command can tell: its directories are a namespace's own, and systemctl says what it is told. */
+const underSystemd = (home: string, args: readonly string[], systemctl = 'echo "systemctl $*"'): Promise<Finished> => {
+  const own = ['/run', '/etc/systemd/system'].map((place) => `mount -t tmpfs tmpfs ${place}`).join(' && ');
+  const after = `for unit in /etc/systemd/system/*.service; do [ ! -e "$unit" ] || cp -p "$unit" '${home}'; done`;
+  const script = `mount --make-rprivate / && ${own} && mkdir -p /run/systemd/system && "$@"; code=$?; ${after}; exit $code`;
+  writeFileSync(path.join(home, 'systemctl'), `#!/bin/sh\n${systemctl}\n`, { mode: 0o755 });
+  const unshare = process.getuid?.() === 0 ? ['--mount'] : ['--mount', '--user', '--map-root-user'];
+  const env = { PATH: `${home}:${process.env['PATH']}`, XDG_CONFIG_HOME: home, HOME: home };
+  return run('unshare', [...unshare, 'sh', '-c', script, 'sh', process.execPath, BIN, 'service', ...args], { env });
+};
+
+describe('installing', { skip: noNamespaces() }, () => {
+  test('for the system: writes the unit for nobody else to read, loads it and starts it', async () => {
+    using home = tempDir();
+    const { code, stdout, stderr } = await underSystemd(home.path, ['install', 'server', '--', '--host', '::1']);
+    if ([BIN, process.execPath].some((file) => /^\/(?:home|root)\//.test(realpathSync(file)))) {
+      // A service of the system could not see this checkout.
+      assert.match(stderr, /lies in somebody's home/);
+      return;
+    }
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.match(/^systemctl .*$/gm), [
+      'systemctl daemon-reload',
+      'systemctl enable --now depot-server.service',
+    ]);
+    const unit = path.join(home.path, 'depot-server.service');
+    assert.equal(statSync(unit).mode & 0o777, 0o600);
+    assert.match(readFileSync(unit, 'utf8'), /^ExecStart=.* "--home" "\/var\/lib\/depot-server" "--host" "::1"$/m);
+  });
+
+  test('for a user: in the user’s own configuration and home, until it is uninstalled', async () => {
+    using home = tempDir();
+    const unit = path.join(home.path, 'systemd/user/depot-local.service');
+    const place = path.join(home.path, 'nas');
+    const link = 'depot://a$b%c';
+    const installed = await underSystemd(home.path, ['install', 'local', '--user', '--home', place, '--', link]);
+    assert.equal(installed.code, 0, installed.stderr);
+    assert.deepEqual(installed.stdout.match(/^systemctl .*$/gm), [
+      'systemctl --user daemon-reload',
+      'systemctl --user enable --now depot-local.service',
+    ]);
+    assert.equal(statSync(unit).mode & 0o777, 0o600);
+    assert.ok(readFileSync(unit, 'utf8').includes(`"--home" "${place}" "depot://a$$b%%c"`));
+    const removed = await underSystemd(home.path, ['uninstall', 'local', '--user']);
+    assert.equal(removed.code, 0, removed.stderr);
+    assert.match(removed.stdout, /^systemctl --user disable --now depot-local\.service$/m);
+    assert.ok(!existsSync(unit));
+    const again = await underSystemd(home.path, ['uninstall', 'local', '--user']);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /There is no /);
+  });
+
+  test('says so where systemd refuses', async () => {
+    using home = tempDir();
+    const { code, stderr } = await underSystemd(home.path, ['install', 'local', '--user'], 'exit 5');
+    assert.equal(code, 1);
+    assert.match(stderr, /systemd refused/);
   });
 });
 
