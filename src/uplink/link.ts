@@ -7,6 +7,7 @@ import { encodeJsonFrame, frameName, type FrameSink, FrameType } from '../link/f
 import {
   Control,
   DRAINING_VERSION,
+  type Failure,
   failureOf,
   type Hello,
   type LocalControl,
@@ -16,7 +17,6 @@ import {
   Welcome,
 } from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
-import type { Log } from '../log.ts';
 import { deadline, orAborted, type Resolve } from '../net/dial.ts';
 import { expectFirst } from '../net/first-message.ts';
 import type { FairShare } from '../net/fair-share.ts';
@@ -51,7 +51,8 @@ export interface LinkOptions {
   readonly windows: WindowOptions;
   /** What to do with streams that the server opens; where it is not given, opening one is a violation. */
   readonly accept: AcceptStream | undefined;
-  readonly log: Log;
+  /** Called with why a tunnel that the server asked for could not be brought. */
+  readonly onTunnelFailed: (failure: Failure) => void;
 }
 
 /** Twice what a server may be set to (`tunnelsMax`): one that asks for more means harm, or is broken. */
@@ -200,7 +201,7 @@ export class Link implements FrameSink {
 
   /** Brings the tunnel that the server asked for; `open` is the request that waits for it. */
   async #bring(id: string, open?: Open): Promise<void> {
-    const { settings, share, windows, accept, log } = this.#options;
+    const { settings, share, windows, accept, onTunnelFailed } = this.#options;
     this.#bringing += 1;
     if (this.#bringing + this.#tunnels.size > MOST_TUNNELS)
       this.close(new DepotError('protocol-violation', `the server asked for more than ${MOST_TUNNELS} tunnels`));
@@ -222,7 +223,7 @@ export class Link implements FrameSink {
       // Why the session is over is said elsewhere, and nobody waits for its tunnels.
       if (this.#ended.signal.aborted) return;
       const failure = failureOf(asDepotError(error, 'connection-lost'));
-      log.warn({ event: 'tunnel-failed', code: failure.code }, `could not bring a tunnel: ${failure.message}`);
+      onTunnelFailed(failure);
       const message: LocalControl = { type: 'tunnel-failed', tunnel: id, failure };
       this.#control.send(encodeJsonFrame(FrameType.control, 0, message));
     } finally {

@@ -6,11 +6,13 @@ import type { Home } from '../config/home.ts';
 import type { UplinkConfig } from '../config/schema.ts';
 import { asDepotError, DepotError, type ErrorCode } from '../errors.ts';
 import { type JoiningRole, type JoinLink, parseJoinLink, requireRole } from '../link/join-link.ts';
+import type { Failure } from '../link/messages.ts';
 import type { WindowOptions } from '../link/window.ts';
 import type { Log } from '../log.ts';
 import type { Resolve } from '../net/dial.ts';
 import type { FairShare } from '../net/fair-share.ts';
 import { generatePrivateKey, identityOf } from '../net/identity.ts';
+import { LineLimit, LINES_MS } from '../net/line-limit.ts';
 import { TlsDialer } from '../net/tls.ts';
 import type { AcceptStream } from '../net/tunnel.ts';
 import { formatAddress } from '../socks/address.ts';
@@ -49,6 +51,9 @@ const TURNED_AWAY: ReadonlySet<ErrorCode> = new Set([
   'protocol-violation',
 ]);
 
+/** So many tunnels that could not be brought are in the log within a minute, of each code: a server may ask for as many as it likes. */
+const TUNNEL_LINES = 30;
+
 /** More servers than this, one after the other, do not stop within the time that streams have to end. */
 const MOST_LEAVING = 8;
 
@@ -69,6 +74,7 @@ export class Uplink {
   #draining = false;
   #reconnects = 0;
   readonly #outages = new Outages();
+  readonly #tunnelFailures: LineLimit;
   #lastError: DepotError | undefined;
 
   /** Connects once it is told to `begin`. Throws `invalid-argument` or `unusable-home` where there is nowhere to connect to. */
@@ -78,6 +84,17 @@ export class Uplink {
     this.#membership = loadMembership(this.#linkFile);
     this.#invitation = this.#useful(options.link);
     this.#dialer = new TlsDialer(identityOf(options.home.privateKey(generatePrivateKey)));
+    this.#tunnelFailures = new LineLimit({
+      lines: TUNNEL_LINES,
+      linesPerSource: TUNNEL_LINES,
+      onMore: (code, unwritten) => {
+        const count = unwritten.values().reduce((sum, some) => sum + some, 0);
+        options.log.warn(
+          { event: 'tunnel-failed-more', code, count },
+          `could not bring ${count} more tunnels within ${LINES_MS / 1000} s (${code})`,
+        );
+      },
+    });
     this.#over = this.#run();
   }
 
@@ -141,7 +158,13 @@ export class Uplink {
     this.#begun.resolve();
     for (const link of this.#links()) link.close(error);
     await this.#over;
+    this.#tunnelFailures[Symbol.dispose]();
   }
+
+  readonly #tunnelFailed = ({ code, message }: Failure): void => {
+    if (this.#tunnelFailures.mayWrite(code, ''))
+      this.#options.log.warn({ event: 'tunnel-failed', code }, `could not bring a tunnel: ${message}`);
+  };
 
   /** A link that was used before and is given again is of no use, and no harm. */
   #useful(text: string | undefined): JoinLink | undefined {
@@ -238,7 +261,7 @@ export class Uplink {
         share,
         windows,
         accept,
-        log,
+        onTunnelFailed: this.#tunnelFailed,
       },
       signal,
     );

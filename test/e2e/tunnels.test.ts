@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Reply, type StreamEnd } from '../../src/index.ts';
+import { DepotError, Reply, type StreamEnd } from '../../src/index.ts';
 import { App } from '../support/apps.ts';
 import { Depot, LOOPBACK } from '../support/depot.ts';
 import { jsonOf, LinkSession, Type } from '../support/link-client.ts';
@@ -26,6 +26,25 @@ test('a local whose tunnels cannot come: every request fails soon, none waits', 
   assert.deepEqual([...new Set(outcomes.map(({ status }) => status))], ['rejected']);
   assert.equal(ends.length, 10);
   assert.ok(ends.every(({ reply, durationMs }) => reply === Reply.generalFailure && durationMs < 8000));
+});
+
+test('a server that asks for tunnels which cannot come does not fill the disk of a local', async () => {
+  await using depot = await Depot.server({ advertise: 'server.test', tunnelsMin: 64, tunnelsMax: 64 });
+  const { log, lines, events } = recordedLog();
+  let lookups = 0;
+  const resolve = async (): Promise<string[]> => {
+    lookups += 1;
+    if (lookups === 1) return [LOOPBACK];
+    throw new DepotError('name-unknown', 'nobody knows it any more');
+  };
+  const failed = once(events, 'tunnel-failed');
+  const local = await depot.join(depot.firstLink, { resolve, log });
+  await failed;
+  await new Promise((done) => setImmediate(done));
+  await local.stop();
+  assert.equal(lines.filter(([{ event }]) => event === 'tunnel-failed').length, 30);
+  const more = lines.map(([fields]) => fields).filter(({ event }) => event === 'tunnel-failed-more');
+  assert.deepEqual(more, [{ event: 'tunnel-failed-more', code: 'name-unknown', count: 34 }]);
 });
 
 test('a session that ends while tunnels are on their way says why it ended, and no more', async () => {
