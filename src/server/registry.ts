@@ -35,13 +35,13 @@ export class Registry {
     const before = this.#sessions.get(name);
     const error = new DepotError('replaced', `${kind} ${name} logged in anew from ${from}`);
     if (before?.isLeft === true) this.#retire(before, error);
-    else before?.close(error);
+    else if (before !== undefined) {
+      before.close(error);
+      // Told before the new one is, so that the last word about a local is true.
+      this.#over(before, error);
+    }
     this.#sessions.set(name, session);
-    void session.closed.then((why) => {
-      if (this.#sessions.get(name) === session) this.#sessions.delete(name);
-      this.#retired.delete(session);
-      this.#hooks.onDown(session, why, this.#sessions.has(name));
-    });
+    void session.closed.then((why) => this.#over(session, why));
     void session.draining.then(() => this.#hooks.onDraining(session));
     this.#hooks.onUp(session);
     for (const look of this.#looking) look();
@@ -87,6 +87,14 @@ export class Registry {
   /** Takes `settle` and `drain` back. Who was told to look for another server finds us, and its streams go on. */
   resume(): void {
     for (const session of this.all()) session.resume();
+  }
+
+  /** Tells of the end of a session, once. */
+  #over(session: Session, error: DepotError): void {
+    const { name } = session.peer;
+    if (this.#sessions.get(name) === session) this.#sessions.delete(name);
+    else if (!this.#retired.delete(session)) return;
+    this.#hooks.onDown(session, error, this.#sessions.has(name));
   }
 
   #held(): Session[] {

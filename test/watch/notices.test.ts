@@ -120,10 +120,13 @@ describe('a server', () => {
   it('tells of no absence of a local that logged in anew before its end was known', async () => {
     await using hook = await receiver();
     await using depot = await Depot.server({ webhookUrl: hook.url, webhookAfterMs: 1 });
+    const order: string[] = [];
+    depot.server.events.on('localUp', () => order.push('up')).on('localDown', ({ error }) => order.push(error.code));
     const { controlPort } = depot.server.address;
     using first = await LinkSession.join(controlPort, depot.firstLink);
     using second = await LinkSession.open(controlPort, controlHello(), first.identity);
     assert.equal(await first.control.turnedAway(), 'replaced');
+    assert.deepEqual(order, ['up', 'replaced', 'up']);
     const told = once(hook.events, 'received');
     second.control.socket.end();
     await told;
