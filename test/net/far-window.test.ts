@@ -8,12 +8,15 @@ import { WindowBudget } from '../../src/link/window.ts';
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import { acceptedBy, BOUND, NEVER, OPEN, streamOf, tunnelPair, windows } from '../support/link.ts';
 
-const BUDGET_BYTES = 64 * 1024 * 1024;
-const PIECE = Buffer.alloc(1024 * 1024, 'depot');
+const MIB = 1024 * 1024;
+const BUDGET_BYTES = 64 * MIB;
+const PIECE = Buffer.alloc(MIB, 'depot');
 /** Far enough for a window to grow at once. */
-const LINE_MS = 4;
-/** Between two reads of whatever came: many round trips. */
-const SLOW_MS = 250;
+const LINE_MS = 10;
+/** However busy this machine is, the round trip is known as it is now. */
+const BEAT = { heartbeatMs: 50, deadAfterMs: 60_000 };
+/** Between two reads of whatever came, at first: the reader gets slower and slower. */
+const SLOW_MS = 350;
 
 /** Writes the same piece again and again until it is told to end. Returns how many bytes that were. */
 const write = (to: Endpoint): { readonly end: () => void; readonly bytes: () => number } => {
@@ -34,7 +37,8 @@ test('grows for a quick reader, is given back by a slow one, and grows again', a
   const budget = new WindowBudget(BUDGET_BYTES);
   const { server, requests } = await tunnelPair(t, {
     far: { delayMs: () => LINE_MS },
-    ofServer: { ...windows(), budget },
+    ofServer: { ...windows(), maxBytes: MIB, budget },
+    beat: BEAT,
   });
   const opening = server.open(OPEN, NEVER);
   const { incoming } = await requests.next();
@@ -44,12 +48,15 @@ test('grows for a quick reader, is given back by a slow one, and grows again', a
 
   let bytes = 0;
   let isSlow = false;
+  let slowMs = SLOW_MS;
   const ended = Promise.withResolvers<void>();
   stream.readInto({
     write: (chunks, taken) => {
       for (const chunk of chunks) bytes += chunk.length;
-      if (isSlow) void pause(SLOW_MS).then(taken);
-      else taken();
+      if (isSlow) {
+        void pause(slowMs).then(taken);
+        slowMs *= 1.5;
+      } else taken();
     },
     end: () => ended.resolve(),
     reset: ended.reject,

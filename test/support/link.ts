@@ -142,15 +142,24 @@ export class Requests {
   }
 }
 
-/** A tunnel on each side; the server's with these windows. */
+interface PairOptions {
+  /** The server's windows. */
+  readonly ofServer?: WindowOptions;
+  /** The nature of the line between. */
+  readonly far?: Nature;
+  /** How often the server asks for a sign of life, and so knows the round trip. */
+  readonly beat?: HeartbeatOptions;
+}
+
+/** A tunnel on each side. */
 export const tunnelPair = async (
   t: TestContext,
-  { ofServer = windows(), far }: { readonly ofServer?: WindowOptions; readonly far?: Nature } = {},
+  { ofServer = windows(), far, beat = PATIENT }: PairOptions = {},
 ): Promise<{ readonly server: Tunnel; readonly local: Tunnel; readonly requests: Requests }> => {
   const sockets = await tlsPair(t, far);
   const requests = new Requests();
   const local = new Tunnel(new RawSide(sockets.local).connection, { windows: windows(), accept: requests.accept });
-  const server = new Tunnel(new RawSide(sockets.server).connection, { windows: ofServer });
+  const server = new Tunnel(new RawSide(sockets.server, beat).connection, { windows: ofServer });
   return { server, local, requests };
 };
 
