@@ -1,4 +1,4 @@
-// What comes before the command line is loaded: the process's title, and a cache of compiled code.
+// What comes before the command line is loaded: the process's title, its threads, and a cache of compiled code.
 'use strict';
 
 const fs = require('node:fs');
@@ -9,6 +9,10 @@ const { pathToFileURL } = require('node:url');
 
 // A join link is a secret: it leaves the process list before anything else happens.
 process.title = ['depot', ...process.argv.slice(2, 3)].join(' ');
+
+// Each name that is looked up takes a thread for as long as its server is silent, and libuv gives half of its four to such
+// work: two slow names would hold up all others. It reads this when the first thread is needed.
+process.env.UV_THREADPOOL_SIZE ??= '64';
 
 /** Whether nobody else can put code there: what is in the cache is run. */
 const isOurs = (directory) => {

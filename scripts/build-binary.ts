@@ -22,8 +22,9 @@ try {
     {
       file: main,
       codeSplitting: false,
-      // A join link is a secret: it leaves the process list before anything else happens.
-      intro: "process.title = ['depot', ...process.argv.slice(2, 3)].join(' ');",
+      // As in bin/start.cjs, which is not in here.
+      intro:
+        "process.title = ['depot', ...process.argv.slice(2, 3)].join(' '); process.env.UV_THREADPOOL_SIZE ??= '64';",
     },
   );
   const webLicences = readFileSync(path.join(WEB, LICENCES), 'utf8');

@@ -102,7 +102,7 @@ const writeInto = (file: string, text: string): void => {
 /** The same again in a network namespace, where some networks have no route; undefined where that cannot be. */
 const runInside = (): number | undefined => {
   if (process.env[INSIDE] !== undefined || noNamespaces() !== false) return undefined;
-  const [command = '', ...args] = namespaceCommand(ROUTES);
+  const [command = '', ...args] = namespaceCommand({ routes: ROUTES });
   const env = { ...process.env, [INSIDE]: '1' };
   return (
     spawnSync(command, [...args, process.execPath, ...process.argv.slice(1)], { stdio: 'inherit', env }).status ?? 1

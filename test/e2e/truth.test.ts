@@ -140,7 +140,7 @@ test('routes as only some networks have them', { skip: noNamespaces() }, async (
   const routes = ['unreachable 198.51.100.0/24', 'prohibit 203.0.113.0/24'];
   const expected = { '198.51.100.1': 4, '192.0.2.1': 3, '203.0.113.1': 2, '127.0.0.1': 5 };
   const script = path.join(import.meta.dirname, '../support/replies-in-namespace.ts');
-  const { stdout, stderr } = await runInNamespace(routes, script, JSON.stringify(Object.keys(expected)));
+  const { stdout, stderr } = await runInNamespace({ routes }, script, JSON.stringify(Object.keys(expected)));
   assert.equal(stdout, JSON.stringify(Object.values(expected)), stderr);
 });
 
