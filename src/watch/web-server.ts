@@ -40,9 +40,11 @@ export interface WebServerOptions extends Watched {
   readonly inherited: Inherited | undefined;
 }
 
+/** How long a browser may take for a whole request, of which a body is 64 KiB at most, in milliseconds. */
+const REQUEST_MS = 10_000;
 const LIMITS = {
-  headersTimeout: 10_000,
-  requestTimeout: 20_000,
+  headersTimeout: REQUEST_MS,
+  requestTimeout: REQUEST_MS,
   // Node looks every 30 s otherwise, and whoever says nothing may stay as long.
   connectionsCheckingInterval: 1000,
   keepAliveTimeout: 10_000,

@@ -53,6 +53,19 @@ test('notices that nobody takes: 100 wait, the oldest of more are dropped, and t
   server.close();
 });
 
+test('whoever has not made a whole request at the web port after 10 s is shown out', async () => {
+  await using depot = await Depot.server();
+  const { port } = new URL(depot.server.web?.url ?? '');
+  const login = 'POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n\r\n{"password":';
+  const signal = AbortSignal.timeout(15_000);
+  const ended = ['', 'GET / HTTP/1.1\r\nHost: loc', login].map(async (text) => {
+    const socket = net.connect({ host: LOOPBACK, port: Number(port) });
+    socket.resume().write(text);
+    await once(socket, 'end', { signal });
+  });
+  await Promise.all(ended);
+});
+
 test('a body for the API has 64 KiB at most', async () => {
   using home = tempDir();
   await using depot = await Depot.server({ home: path.join(home.path, 'home') });
