@@ -1,6 +1,6 @@
 // Values as people read them: states, ages, sizes, and what a role says in a line. Pure.
 
-import type { Outage, ServerStatus } from '../watch/status.ts';
+import type { Outage, ServerStatus, UplinkStatus } from '../watch/status.ts';
 import { harmless, type Tone, type Toned } from './layout.ts';
 
 /** Of a local or a client; `away` says how much it matters that one is not there. */
@@ -34,6 +34,10 @@ export const duration = (milliseconds: number): string => {
   if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
   return `${Math.round(seconds / 86_400)} d`;
 };
+
+/** Why there is no link now: an outage has why it began, and the last attempt may have failed for another reason. */
+export const describeLastError = ({ connected, lastError }: Pick<UplinkStatus, 'connected' | 'lastError'>): string =>
+  connected || lastError === null ? '' : `: ${harmless(lastError)}`;
 
 /** `no link 3 min ago for 4 s: the server was stopped (2 attempts failed)`. */
 export const describeOutage = ({ from, until, reason, attempts }: Outage, now: number): string => {

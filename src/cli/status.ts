@@ -12,7 +12,7 @@ import type {
   UplinkStatus,
 } from '../watch/status.ts';
 import { askRunning } from './admin-client.ts';
-import { describeOutage, duration, size, stateOf } from './format.ts';
+import { describeLastError, describeOutage, duration, size, stateOf } from './format.ts';
 import { paint, print, printJson, table } from './output.ts';
 import { homeOption } from './settings.ts';
 
@@ -109,7 +109,7 @@ const describeUplink = (uplink: UplinkStatus, as: string, now: number): string =
   [
     uplink.connected
       ? `${paint('good', 'connected')} to ${uplink.server} as ${as} for ${since(uplink.since, now)}, RTT ${milliseconds(uplink.rttMs)}`
-      : `${paint('bad', 'NOT connected')} to ${uplink.server} as ${as}`,
+      : `${paint('bad', 'NOT connected')} to ${uplink.server} as ${as}${describeLastError(uplink)}`,
     `reconnects ${uplink.reconnects}`,
     ...uplink.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, now)}`),
     `tunnels ${tunnels(uplink.tunnels)}`,

@@ -3,6 +3,7 @@
 
 import type net from 'node:net';
 import { asDepotError, DepotError } from '../errors.ts';
+import { FrameType } from '../link/frames.ts';
 import { orAborted } from '../net/dial.ts';
 import { roomFor, WaitingRoom } from '../net/waiting-room.ts';
 import { canonicalHost } from '../socks/address.ts';
@@ -81,6 +82,8 @@ export class Door {
     else if (first === FirstByte.tls) {
       await visitor.secure();
       await this.#letIn(visitor);
-    } else throw new DepotError('malformed-request', `a first byte ${first} that begins nothing we speak`);
+    } else if (visitor.isSecure && first === FrameType.hello)
+      throw new DepotError('malformed-request', 'a local or a client of depot, which has to go to the control port');
+    else throw new DepotError('malformed-request', `a first byte ${first} that begins nothing we speak`);
   }
 }

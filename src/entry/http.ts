@@ -37,6 +37,7 @@ const NEEDS_PASSWORD: Refusal = {
   why: 'depot wants a user name and a password',
   headers: ['Proxy-Authenticate', 'Basic realm="depot", charset="UTF-8"'],
 };
+const WRONG_PASSWORD: Refusal = { ...NEEDS_PASSWORD, why: 'wrong user or password' };
 const PAC_NEEDS_PASSWORD: Refusal = {
   status: 401,
   why: 'the PAC file of a user wants its name and password; without ?login there is one for everybody',
@@ -115,7 +116,7 @@ export class HttpProxy {
     }
     const allowed = await this.#authorize(guest, request.headers['proxy-authorization']);
     if (allowed === undefined) {
-      refuse(response, NEEDS_PASSWORD);
+      refuse(response, notLetIn(request));
       return;
     }
     this.#begin(guest, response);
@@ -134,7 +135,7 @@ export class HttpProxy {
     const target = parseAbsoluteForm(request.url ?? '');
     const allowed = target && (await this.#authorize(guest, request.headers['proxy-authorization']));
     if (target === undefined || guest.active > 0) refuse(response, target === undefined ? NO_TARGET : NOT_NOW);
-    else if (allowed === undefined) refuse(response, NEEDS_PASSWORD);
+    else if (allowed === undefined) refuse(response, notLetIn(request));
     else {
       this.#begin(guest, response);
       const onUpgrade = (): Duplex => {
@@ -161,7 +162,7 @@ export class HttpProxy {
       visitor.seeOff();
     };
     if (destination === undefined || guest.active > 0) turnAway(destination === undefined ? NO_TARGET : NOT_NOW);
-    else if (allowed === undefined) turnAway(NEEDS_PASSWORD);
+    else if (allowed === undefined) turnAway(notLetIn(request));
     else {
       visitor.admit();
       await this.#options.streams.carry(
@@ -271,6 +272,9 @@ const isWebSocket = ({ method, headers, url = '' }: http.IncomingMessage): boole
   headers['transfer-encoding'] === undefined &&
   headers.upgrade?.toLowerCase() === 'websocket' &&
   !url.startsWith('/');
+
+const notLetIn = ({ headers }: http.IncomingMessage): Refusal =>
+  headers['proxy-authorization'] === undefined ? NEEDS_PASSWORD : WRONG_PASSWORD;
 
 /** RFC 7617. */
 const basicCredentials = (header: string | undefined): Credentials | undefined => {

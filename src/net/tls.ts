@@ -104,6 +104,8 @@ export interface DialTlsOptions {
   readonly port: number;
   /** The only key that the server may have. */
   readonly fingerprint: string;
+  /** The fingerprint is that of a join link which was not used yet. */
+  readonly joining?: boolean;
   readonly resolve: Resolve;
   readonly signal: AbortSignal;
 }
@@ -116,20 +118,27 @@ export class TlsDialer {
     this.#context = contextOf(identity);
   }
 
-  async dial({ host, port, fingerprint, resolve, signal }: DialTlsOptions): Promise<tls.TLSSocket> {
+  async dial({ host, port, fingerprint, joining = false, resolve, signal }: DialTlsOptions): Promise<tls.TLSSocket> {
     const hosts = await orAborted(resolve(host), signal);
     const { socket } = await dial(hosts, port, { signal, open: (address) => ({ socket: net.connect(address) }) });
     // rejectUnauthorized: as above, the fingerprint counts, and it is checked before anything is sent.
     const secure = tls.connect({ socket, secureContext: this.#context, rejectUnauthorized: false });
-    return settle(secure, 'secureConnect', signal, () => {
+    const settled = settle(secure, 'secureConnect', signal, () => {
       if (peerFingerprint(secure) === fingerprint) return secure;
-      throw new DepotError(
-        'identity-mismatch',
-        `${host}:${port} has another key than the server that this local joined. Either somebody stands in between, or the server was set up anew: then join again with a new link.`,
-      );
+      throw new DepotError('identity-mismatch', `${host}:${port} ${joining ? NOT_OF_LINK : NOT_JOINED}`);
+    });
+    return settled.catch((error: DepotError) => {
+      if (error.code !== 'protocol-violation') throw error;
+      const why = `${host}:${port} does not speak TLS as the control port of a depot server does; is the port right? (${error.message})`;
+      throw new DepotError(error.code, why, { cause: error });
     });
   }
 }
+
+const NOT_OF_LINK =
+  'has another key than the one in this link. Give the link exactly as the server printed it; if that is what you did, it is of another server, or somebody stands in between.';
+const NOT_JOINED =
+  'has another key than the server that was joined. Either somebody stands in between, or the server was set up anew: then join again with a new link.';
 
 const settle = <T>(
   socket: tls.TLSSocket,

@@ -119,7 +119,7 @@ export class Link implements FrameSink {
         settings,
         share,
       );
-      void control.closed.then(arrival.reject);
+      void control.closed.then((error) => arrival.reject(unanswered(options, error)));
       const hello: Hello = {
         ...introduction,
         versions: [...PROTOCOL_VERSIONS],
@@ -233,11 +233,21 @@ export class Link implements FrameSink {
   }
 }
 
+/** A port of depot that is none for locals and clients takes our TLS, and nothing that comes in it. */
+const unanswered = ({ host, port }: LinkOptions, error: DepotError): DepotError =>
+  error.code === 'connection-lost'
+    ? new DepotError(
+        error.code,
+        `${host}:${port} answered nothing: ${error.message}. If it stays so, look whether this is the server's control port`,
+        { cause: error },
+      )
+    : error;
+
 /** The tunnel takes the connection over in the same turn; nothing can have come. */
 const NOTHING_YET: FrameSink = { data: () => undefined, frame: () => undefined };
 
 const dialServer = async (
-  { dialer, host, fingerprint, resolve, settings: { connectMs } }: LinkOptions,
+  { dialer, host, fingerprint, invitation, resolve, settings: { connectMs } }: LinkOptions,
   port: number,
   signal: AbortSignal,
 ): ReturnType<TlsDialer['dial']> => {
@@ -247,7 +257,8 @@ const dialServer = async (
     signal,
   );
   try {
-    return await dialer.dial({ host, port, fingerprint, resolve, signal: limit.signal });
+    const joining = invitation !== undefined;
+    return await dialer.dial({ host, port, fingerprint, joining, resolve, signal: limit.signal });
   } finally {
     limit.clear();
   }

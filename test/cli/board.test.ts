@@ -86,6 +86,7 @@ describe('the board of depot top', () => {
       name: 'nas',
       rttMs: 3,
       reconnects: 1,
+      lastError: 'gone',
       outages: [
         { from: NOW_MS - 50_000, until: NOW_MS - 40_000, code: 'connection-lost', reason: 'gone\u0007', attempts: 2 },
       ],
@@ -97,6 +98,9 @@ describe('the board of depot top', () => {
       '  no link 50 s ago for 10 s: gone? (2 attempts failed)',
       'rules loopback (the default)',
     ]);
+    const away = { ...dialing, connected: false, rttMs: null, lastError: 'refused\u0007' };
+    const now = render(apply(EMPTY, 'snapshot', { role: away, locals: [] }), FIRST_VIEW, SIZE, NOW_MS, paint);
+    assert.equal(plain(now[1] ?? ''), 'NOT connected to vps:8964 as nas, reconnects 1: refused?');
   });
 
   it('fills the screen exactly, whatever its size, and never goes beyond', () => {

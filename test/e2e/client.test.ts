@@ -328,7 +328,7 @@ describe('who may not come in as a client', () => {
     await assert.rejects(depot.server.administration.inviteClient('nobody'), { code: 'not-found' });
   });
 
-  test('a server with another key: the client gives up, and says what that means', async () => {
+  test('a link that was changed, or is of another server: the client gives up, and says what that means', async () => {
     const { link } = await depot.server.administration.inviteClient('owner');
     using home = tempDir();
     await using client = await createClient({
@@ -338,7 +338,7 @@ describe('who may not come in as a client', () => {
     });
     const error = await client.over;
     assert.equal(error.code, 'identity-mismatch');
-    assert.match(error.message, /has another key/);
+    assert.match(error.message, /has another key than the one in this link\. Give the link exactly as/);
   });
 
   test('a link for somebody else is refused before anything is dialed', async () => {

@@ -316,7 +316,7 @@ test('a WebSocket through absolute-form', async () => {
 
 describe('who somebody is', () => {
   test('nobody: 407 with what is wanted, and the connection may be used for a second try', async () => {
-    const { code, stderr } = await curl(
+    const { code, stdout, stderr } = await curl(
       `http://${LOOPBACK}:${depot.socksPort}`,
       '-v',
       `http://home.depot:${web.port}/`,
@@ -324,6 +324,7 @@ describe('who somebody is', () => {
     assert.equal(code, 0);
     assert.match(stderr, /407 Proxy Authentication Required/);
     assert.match(stderr, /Proxy-Authenticate: Basic realm="depot"/);
+    assert.match(stdout, /^depot: 407: depot wants a user name and a password/);
     const anyauth = succeeded(await curl(proxy, '--proxy-anyauth', `http://home.depot:${web.port}/any`));
     assert.equal(parseAsked(anyauth).url, '/any');
   });
@@ -333,7 +334,7 @@ describe('who somebody is', () => {
     for (const value of [`Basic ${btoa('owner:wrong')}`, `Basic ${btoa('owner')}`, 'Basic !', 'Bearer x']) {
       using wire = await Wire.connect(other.socksPort);
       wire.write(Buffer.from(`CONNECT home.depot:80 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: ${value}\r\n\r\n`));
-      assert.match((await wire.rest()).toString(), /^HTTP\/1\.1 407 /);
+      assert.match((await wire.rest()).toString(), /^HTTP\/1\.1 407 [^]*\r\n\r\ndepot: 407: wrong user or password/);
     }
   });
 

@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { createLocal, DepotError, type DepotLocal, type DepotServer } from '../../src/index.ts';
 import { App, ending } from '../support/apps.ts';
 import { Depot, LOOPBACK, serverIn, tempDir } from '../support/depot.ts';
+import { recordedLog } from '../support/recorded-log.ts';
 import { handshake, openStream } from '../support/socks-client.ts';
 import { TcpRelay } from '../support/tcp-relay.ts';
 
@@ -97,6 +98,40 @@ describe('a join link', () => {
   });
 });
 
+describe('a link with a mistake in it', () => {
+  const complaintOf = async (link: string): Promise<string> => {
+    using home = tempDir();
+    await using local = await createLocal({ home: home.path, link });
+    const [{ error }] = (await once(local.events, 'disconnected')) as [{ error: DepotError }];
+    return error.message;
+  };
+
+  test('the port for clients, or the dashboard’s: both ends say which port is wanted', async () => {
+    const { log, message } = recordedLog();
+    await using depot = await Depot.server({ log });
+    const { socksPort, controlPort } = depot.server.address;
+    const at = (port: number): string => changed(depot.firstLink, new RegExp(`:${controlPort}/`), `:${port}/`);
+    const turnedAway = message('turned-away');
+    assert.match(await complaintOf(at(socksPort)), /:\d+ answered nothing: .* server's control port/);
+    assert.match(await turnedAway, /a local or a client of depot, which has to go to the control port/);
+    const web = Number(new URL(depot.server.web?.url ?? '').port);
+    assert.match(await complaintOf(at(web)), /:\d+ does not speak TLS as the control port .* is the port right\?/);
+  });
+
+  test('another key: it is the link that is doubted, and it stays good', async () => {
+    await using depot = await Depot.server();
+    using home = tempDir();
+    await using local = await createLocal({
+      home: home.path,
+      link: changed(depot.firstLink, /#.*/, `#${'A'.repeat(43)}`),
+    });
+    assert.match((await local.over).message, /another key than the one in this link\. Give the link exactly as/);
+    await local.stop();
+    const again = await depot.join(depot.firstLink, { home: home.path });
+    assert.equal(again.status().connected, true);
+  });
+});
+
 describe('identity', () => {
   test('another server at the same address is never spoken to: the local gives up', async () => {
     await using depot = await Depot.pair();
@@ -105,7 +140,7 @@ describe('identity', () => {
     await using impostor = await Depot.server({ controlPort });
     const { code, message } = await depot.local.over;
     assert.equal(code, 'identity-mismatch');
-    assert.match(message, /another key/);
+    assert.match(message, /another key than the server that was joined/);
     assert.equal(impostor.server.status().locals.filter(({ connected }) => connected).length, 0);
   });
 

@@ -1,12 +1,12 @@
 // What a local shows of itself, at its web page and its admin socket, and what it keeps of that.
 
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { Outage } from '../../src/watch/status.ts';
-import { createLocal } from '../../src/index.ts';
+import { createLocal, type DepotError } from '../../src/index.ts';
 import { Events, logIn } from '../support/api.ts';
 import { depot as command } from '../support/cli.ts';
 import { Depot, LOOPBACK, tempDir } from '../support/depot.ts';
@@ -62,4 +62,10 @@ test('a local tells when and why it had no link, in its status and as it happens
   assert.deepEqual(local.status().outages, role?.outages);
   const { stdout } = await command(['status', '--home', home.path]);
   assert.match(stdout, /reconnects 1\n {2}no link \d+ s ago for \d+ s: /);
+  await relay[Symbol.asyncDispose]();
+  // Why the link was lost is one thing, and why it does not come back another.
+  for await (const [{ error }] of on(local.events, 'disconnected') as AsyncIterable<[{ error: DepotError }]>)
+    if (error.code === 'connection-refused') break;
+  const now = await command(['status', '--home', home.path]);
+  assert.match(now.stdout, /^NOT connected to .* as home: 127\.0\.0\.1:\d+: ECONNREFUSED$/m);
 });

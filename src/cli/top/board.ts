@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { formatAddress } from '../../socks/address.ts';
 import type { Change } from '../../watch/feed.ts';
 import type { LocalStatus, RoleStatus, StreamStatus } from '../../watch/status.ts';
-import { describeOutage, duration, size, stateOf } from '../format.ts';
+import { describeLastError, describeOutage, duration, size, stateOf } from '../format.ts';
 import { cut, harmless, layOut, type Paint, type Table, widthOf } from '../layout.ts';
 
 export interface Row extends StreamStatus {
@@ -174,7 +174,7 @@ const heading = ({ role, up, down, streams }: Board, nowMs: number, paint: Paint
   if (role.role === 'server') return [first];
   const rtt = role.rttMs === null ? '' : `, RTT ${role.rttMs.toFixed(1)} ms`;
   const state = role.connected ? paint('good', 'connected') : paint('bad', 'NOT connected');
-  const link = `${state} to ${harmless(`${role.server} as ${role.name}`)}${rtt}, reconnects ${role.reconnects}`;
+  const link = `${state} to ${harmless(`${role.server} as ${role.name}`)}${rtt}, reconnects ${role.reconnects}${describeLastError(role)}`;
   const outages = role.outages.slice(0, OUTAGES_SHOWN).map((outage) => `  ${describeOutage(outage, nowMs)}`);
   return [first, link, ...outages, ...(role.role === 'local' ? [harmless(`rules ${role.rules.join('  ')}`)] : [])];
 };
