@@ -18,6 +18,7 @@ import type { Administration, WebPage } from '../watch/admin-api.ts';
 import type { CheckQuestion, CheckResult } from '../watch/check.ts';
 import type { Upgraded } from '../watch/answers.ts';
 import { Doors } from '../watch/doors.ts';
+import { requireNobody } from '../watch/home-in-use.ts';
 import type { ClientDeviceStatus, RoleStatusOf, ServerStatus } from '../watch/status.ts';
 import type { Watcher } from '../watch/watcher.ts';
 import { Access } from './access.ts';
@@ -218,6 +219,7 @@ export class DepotServer implements AsyncDisposable {
     const { config, store, home } = this.#state;
     const { predecessor } = this.#lineage;
     const inherit = predecessor?.inherit;
+    if (predecessor === undefined) await requireNobody(home.socketFile);
     const isNew = store.isEmpty();
     if (!isNew) requireSomebody(this.#state);
     const ports = await Ports.open(

@@ -3,13 +3,13 @@
 // It is bound beside its place and renamed into it: so it is never there without its mode, and a process that takes over
 // puts its own in the place of ours, with nobody turned away in between.
 
-import { chmodSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import http from 'node:http';
-import net from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { DepotError, messageOf } from '../errors.ts';
 import type { Watched } from './admin-api.ts';
+import { requireNobody } from './home-in-use.ts';
 import { createApi } from './http-api.ts';
 
 export class AdminSocket {
@@ -28,13 +28,7 @@ export class AdminSocket {
    * a dead one left is removed.
    */
   static async listen(file: string, watched: Watched, takesOver = false): Promise<AdminSocket> {
-    if (existsSync(file) && !takesOver) {
-      if (await answers(file))
-        throw new DepotError(
-          'conflict',
-          `Another depot runs with this home (${file} answers). Stop it, or use another --home DIR.`,
-        );
-    }
+    if (!takesOver) await requireNobody(file);
     const draft = path.join(path.dirname(file), DRAFT);
     rmSync(draft, { force: true });
     const listener = getRequestListener(createApi(watched).fetch);
@@ -70,14 +64,3 @@ const DRAFT = 'admin.new';
 const LAST_ANSWERS_MS = 500;
 
 const inodeOf = (file: string): bigint | undefined => statSync(file, { bigint: true, throwIfNoEntry: false })?.ino;
-
-const answers = (file: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const probe = net.connect(file);
-    const finish = (answered: boolean): void => {
-      probe.destroy();
-      resolve(answered);
-    };
-    probe.once('connect', () => finish(true));
-    probe.once('error', () => finish(false));
-  });

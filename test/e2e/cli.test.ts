@@ -230,19 +230,18 @@ describe('with a local that is connected', () => {
   });
 
   test('one home is one server, and one local', async () => {
-    const again = await on(
-      serverHome,
-      'server',
-      '--host',
-      LOOPBACK,
-      '--socks-port',
-      '0',
-      '--control-port',
-      '0',
-      '--web-port',
-      '0',
-    );
-    assert.match(fails(1, again), /^depot: Another depot runs with this home/);
+    const { ports } = JSON.parse(succeeds(await on(serverHome, 'status', '--json'))) as {
+      ports: { socks: number; control: number };
+    };
+    // With the same ports, too: it is the home that is the news, not that somebody has the ports.
+    for (const [socks, control] of [
+      [0, 0],
+      [ports.socks, ports.control],
+    ]) {
+      const listening = ['--host', LOOPBACK, '--socks-port', `${socks}`, '--control-port', `${control}`];
+      const again = await on(serverHome, 'server', ...listening, '--web-port', '0');
+      assert.match(fails(1, again), /^depot: Another depot runs with this home/);
+    }
     assert.match(fails(1, await on(localHome, 'local')), /^depot: Another depot runs with this home/);
     assert.match(fails(1, await on(localHome, 'server')), /^depot: .* is the home of a local/);
   });
