@@ -84,7 +84,7 @@ const fallback = (rules: readonly OrderedRule[]): AddressRule => ({
 
 const sentence = (target: string, { allow, rule }: AddressRule): string => {
   if (rule !== '') return `${target} is ${allow ? 'allowed' : 'refused'} by the rule "${rule}"`;
-  return allow ? `${target} is allowed, no rule is about it` : `${target} is refused, no rule allows it`;
+  return allow ? `${target} is allowed, no rule is about it` : `${target} is refused, no rule of the server allows it`;
 };
 
 /** The first rule that matches decides; where none does, the target is allowed unless some rule allows anything. */

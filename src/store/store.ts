@@ -1,9 +1,10 @@
 // What the server remembers over restarts, in SQLite: users, locals, invitations, usage. Only hashes of secrets are in here.
 
 import { chmodSync, existsSync } from 'node:fs';
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { DepotError, messageOf } from '../errors.ts';
 import { NO_LIMITS, UserLimits } from '../rules/limits.ts';
+import { diskTrouble, Statements } from './statements.ts';
 
 export interface StoredUser {
   readonly name: string;
@@ -81,7 +82,7 @@ type Row = Readonly<Record<string, SQLOutputValue>>;
 
 export class Store implements Disposable {
   readonly #db: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements: Statements;
   /** What every request asks for, until something changes. Only this process writes, or says `refresh` where another one did. */
   readonly #userCache = new Map<string, StoredUser>();
   #localNames: ReadonlySet<string> | undefined;
@@ -95,9 +96,12 @@ export class Store implements Disposable {
       this.#db.exec(
         'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
       );
+      this.#statements = new Statements(this.#db, file);
       this.#migrate(file);
     } catch (error) {
       if (error instanceof DepotError) throw error;
+      const trouble = diskTrouble(file, error);
+      if (trouble !== undefined) throw trouble;
       const why = `${file} cannot be used as depot's database: ${messageOf(error)}`;
       throw new DepotError('unusable-home', `${why}. Put a backup in its place, or move it away to start anew.`, {
         cause: error,
@@ -125,36 +129,14 @@ export class Store implements Disposable {
       );
     }
     MIGRATIONS.slice(version).forEach((step, index) => {
-      this.#transaction(() => this.#db.exec(`${step} PRAGMA user_version = ${version + index + 1};`));
+      this.#statements.transaction(() => this.#db.exec(`${step} PRAGMA user_version = ${version + index + 1};`));
     });
-  }
-
-  /** A statement, prepared once. */
-  #sql(text: string): StatementSync {
-    const known = this.#statements.get(text);
-    if (known !== undefined) return known;
-    const statement = this.#db.prepare(text);
-    this.#statements.set(text, statement);
-    return statement;
-  }
-
-  #transaction<T>(work: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      const result = work();
-      this.#db.exec('COMMIT');
-      return result;
-    } catch (error) {
-      // A full disk may have rolled back by itself; what counts is that it is full.
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
   }
 
   /** Nobody was ever added or invited. */
   isEmpty(): boolean {
     const [users, locals, invitations] = ['users', 'locals', 'invitations'].map((table) =>
-      this.#sql(`SELECT 1 FROM ${table} LIMIT 1`).get(),
+      this.#statements.prepared(`SELECT 1 FROM ${table} LIMIT 1`).get(),
     );
     return users === undefined && locals === undefined && invitations === undefined;
   }
@@ -162,11 +144,12 @@ export class Store implements Disposable {
   // Users.
 
   get userCount(): number {
-    return Number(this.#sql('SELECT count(*) AS users FROM users').get()?.['users']);
+    return Number(this.#statements.prepared('SELECT count(*) AS users FROM users').get()?.['users']);
   }
 
   users(): StoredUser[] {
-    return this.#sql('SELECT * FROM users ORDER BY name')
+    return this.#statements
+      .prepared('SELECT * FROM users ORDER BY name')
       .all()
       .map((row) => this.#user(row));
   }
@@ -174,7 +157,7 @@ export class Store implements Disposable {
   user(name: string): StoredUser | undefined {
     const cached = this.#userCache.get(name);
     if (cached !== undefined) return cached;
-    const row = this.#sql('SELECT * FROM users WHERE name = ?').get(name);
+    const row = this.#statements.prepared('SELECT * FROM users WHERE name = ?').get(name);
     if (row === undefined) return undefined;
     const user = this.#user(row);
     this.#userCache.set(name, user);
@@ -183,7 +166,9 @@ export class Store implements Disposable {
 
   #user(row: Row): StoredUser {
     const name = String(row['name']);
-    const locals = this.#sql('SELECT local FROM user_locals WHERE user = ? ORDER BY position').all(name);
+    const locals = this.#statements
+      .prepared('SELECT local FROM user_locals WHERE user = ? ORDER BY position')
+      .all(name);
     return {
       name,
       passwordHash: String(row['password_hash']),
@@ -207,28 +192,25 @@ export class Store implements Disposable {
         `There is a user ${name} already. \`depot user passwd ${name}\` gives it a new password.`,
       );
     }
-    this.#transaction(() => {
-      this.#sql('INSERT INTO users (name, password_hash, created_at, limits) VALUES (?, ?, ?, ?)').run(
-        name,
-        passwordHash,
-        createdAt,
-        JSON.stringify(limits),
-      );
+    this.#statements.transaction(() => {
+      this.#statements
+        .prepared('INSERT INTO users (name, password_hash, created_at, limits) VALUES (?, ?, ?, ?)')
+        .run(name, passwordHash, createdAt, JSON.stringify(limits));
       this.#setUserLocals(name, locals);
     });
   }
 
   #setUserLocals(name: string, locals: readonly string[]): void {
-    this.#sql('DELETE FROM user_locals WHERE user = ?').run(name);
-    const insert = this.#sql('INSERT INTO user_locals (user, position, local) VALUES (?, ?, ?)');
+    this.#statements.prepared('DELETE FROM user_locals WHERE user = ?').run(name);
+    const insert = this.#statements.prepared('INSERT INTO user_locals (user, position, local) VALUES (?, ?, ?)');
     locals.forEach((local, position) => insert.run(name, position, local));
   }
 
   /** The user is taken to exist. */
   setUser(name: string, locals: readonly string[], limits: UserLimits): void {
     this.#userCache.delete(name);
-    this.#transaction(() => {
-      this.#sql('UPDATE users SET limits = ? WHERE name = ?').run(JSON.stringify(limits), name);
+    this.#statements.transaction(() => {
+      this.#statements.prepared('UPDATE users SET limits = ? WHERE name = ?').run(JSON.stringify(limits), name);
       this.#setUserLocals(name, locals);
     });
   }
@@ -236,15 +218,17 @@ export class Store implements Disposable {
   /** False where there is no such user. */
   setPasswordHash(name: string, passwordHash: string): boolean {
     this.#userCache.delete(name);
-    return this.#sql('UPDATE users SET password_hash = ? WHERE name = ?').run(passwordHash, name).changes > 0;
+    return (
+      this.#statements.prepared('UPDATE users SET password_hash = ? WHERE name = ?').run(passwordHash, name).changes > 0
+    );
   }
 
   /** Its clients and the invitations for them go with it. False where there is no such user. */
   removeUser(name: string): boolean {
     this.#userCache.delete(name);
-    return this.#transaction(() => {
-      this.#sql("DELETE FROM invitations WHERE role = 'client' AND name = ?").run(name);
-      return this.#sql('DELETE FROM users WHERE name = ?').run(name).changes > 0;
+    return this.#statements.transaction(() => {
+      this.#statements.prepared("DELETE FROM invitations WHERE role = 'client' AND name = ?").run(name);
+      return this.#statements.prepared('DELETE FROM users WHERE name = ?').run(name).changes > 0;
     });
   }
 
@@ -252,16 +236,19 @@ export class Store implements Disposable {
 
   /** Bytes of a user in a month (`2026-11`). */
   usedBytes(user: string, month: string): number {
-    return Number(this.#sql('SELECT bytes FROM usage WHERE user = ? AND month = ?').get(user, month)?.['bytes'] ?? 0);
+    return Number(
+      this.#statements.prepared('SELECT bytes FROM usage WHERE user = ? AND month = ?').get(user, month)?.['bytes'] ??
+        0,
+    );
   }
 
   /** Adds to what users used in a month. Whoever is no user any more is left out. */
   addUsage(month: string, bytesByUser: ReadonlyMap<string, number>): void {
-    const add = this.#sql(
+    const add = this.#statements.prepared(
       `INSERT INTO usage (user, month, bytes) SELECT name, ?, ? FROM users WHERE name = ?
        ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes`,
     );
-    this.#transaction(() => {
+    this.#statements.transaction(() => {
       for (const [user, bytes] of bytesByUser) add.run(month, bytes, user);
     });
   }
@@ -269,7 +256,7 @@ export class Store implements Disposable {
   // Locals.
 
   locals(): StoredLocal[] {
-    return this.#sql('SELECT * FROM locals ORDER BY name').all().map(localOf);
+    return this.#statements.prepared('SELECT * FROM locals ORDER BY name').all().map(localOf);
   }
 
   /** The names alone. */
@@ -279,59 +266,63 @@ export class Store implements Disposable {
   }
 
   localByFingerprint(fingerprint: string): StoredLocal | undefined {
-    const row = this.#sql('SELECT * FROM locals WHERE fingerprint = ?').get(fingerprint);
+    const row = this.#statements.prepared('SELECT * FROM locals WHERE fingerprint = ?').get(fingerprint);
     return row && localOf(row);
   }
 
   /** Registers a key under a name; whoever had the name, and whatever name the key had, is gone. */
   saveLocal(name: string, fingerprint: string, nowMs: number): void {
     this.#localNames = undefined;
-    this.#transaction(() => {
-      this.#sql('DELETE FROM locals WHERE name = ? OR fingerprint = ?').run(name, fingerprint);
-      this.#sql('INSERT INTO locals VALUES (?, ?, ?, ?)').run(name, fingerprint, nowMs, nowMs);
+    this.#statements.transaction(() => {
+      this.#statements.prepared('DELETE FROM locals WHERE name = ? OR fingerprint = ?').run(name, fingerprint);
+      this.#statements.prepared('INSERT INTO locals VALUES (?, ?, ?, ?)').run(name, fingerprint, nowMs, nowMs);
     });
   }
 
   touchLocal(name: string, nowMs: number): void {
-    this.#sql('UPDATE locals SET last_seen_at = ? WHERE name = ?').run(nowMs, name);
+    this.#statements.prepared('UPDATE locals SET last_seen_at = ? WHERE name = ?').run(nowMs, name);
   }
 
   /** False where there is no such local. */
   removeLocal(name: string): boolean {
     this.#localNames = undefined;
-    return this.#sql('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
+    return this.#statements.prepared('DELETE FROM locals WHERE name = ?').run(name).changes > 0;
   }
 
   // Clients.
 
   clients(): StoredClient[] {
-    return this.#sql('SELECT * FROM clients ORDER BY user, device').all().map(clientOf);
+    return this.#statements.prepared('SELECT * FROM clients ORDER BY user, device').all().map(clientOf);
   }
 
   clientByFingerprint(fingerprint: string): StoredClient | undefined {
-    const row = this.#sql('SELECT * FROM clients WHERE fingerprint = ?').get(fingerprint);
+    const row = this.#statements.prepared('SELECT * FROM clients WHERE fingerprint = ?').get(fingerprint);
     return row && clientOf(row);
   }
 
   /** Registers a key as a device of a user; whatever device it was before is gone. The name gets a number where it is taken. */
   addClient(user: string, device: string, fingerprint: string, nowMs: number): StoredClient {
-    return this.#transaction(() => {
-      this.#sql('DELETE FROM clients WHERE fingerprint = ?').run(fingerprint);
-      const isTaken = this.#sql('SELECT 1 FROM clients WHERE user = ? AND device = ?');
+    return this.#statements.transaction(() => {
+      this.#statements.prepared('DELETE FROM clients WHERE fingerprint = ?').run(fingerprint);
+      const isTaken = this.#statements.prepared('SELECT 1 FROM clients WHERE user = ? AND device = ?');
       let free = device;
       for (let number = 2; isTaken.get(user, free) !== undefined; number += 1) free = `${device}-${number}`;
-      this.#sql('INSERT INTO clients VALUES (?, ?, ?, ?, ?)').run(user, free, fingerprint, nowMs, nowMs);
+      this.#statements
+        .prepared('INSERT INTO clients VALUES (?, ?, ?, ?, ?)')
+        .run(user, free, fingerprint, nowMs, nowMs);
       return { user, device: free, fingerprint, joinedAt: nowMs, lastSeenAt: nowMs };
     });
   }
 
   touchClient({ user, device }: StoredClient, nowMs: number): void {
-    this.#sql('UPDATE clients SET last_seen_at = ? WHERE user = ? AND device = ?').run(nowMs, user, device);
+    this.#statements
+      .prepared('UPDATE clients SET last_seen_at = ? WHERE user = ? AND device = ?')
+      .run(nowMs, user, device);
   }
 
   /** False where there is no such client. */
   removeClient(user: string, device: string): boolean {
-    return this.#sql('DELETE FROM clients WHERE user = ? AND device = ?').run(user, device).changes > 0;
+    return this.#statements.prepared('DELETE FROM clients WHERE user = ? AND device = ?').run(user, device).changes > 0;
   }
 
   // What the server knows of itself.
@@ -348,36 +339,33 @@ export class Store implements Disposable {
 
   /** What was kept under this name. */
   fact(name: string): string | undefined {
-    const row = this.#sql('SELECT value FROM facts WHERE name = ?').get(name);
+    const row = this.#statements.prepared('SELECT value FROM facts WHERE name = ?').get(name);
     return row && String(row['value']);
   }
 
   setFact(name: string, value: string): void {
-    this.#sql('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)').run(name, value);
+    this.#statements.prepared('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)').run(name, value);
   }
 
   // Invitations.
 
   /** `name` is the local's, or the user whose client is invited. */
   addInvitation(digest: string, name: string, expiresAt: number, role: InvitedRole = 'local'): void {
-    this.#sql('DELETE FROM invitations WHERE expires_at < ?').run(expiresAt - INVITATION_MEMORY_MS);
-    this.#sql('INSERT INTO invitations (digest, name, expires_at, role) VALUES (?, ?, ?, ?)').run(
-      digest,
-      name,
-      expiresAt,
-      role,
-    );
+    this.#statements.prepared('DELETE FROM invitations WHERE expires_at < ?').run(expiresAt - INVITATION_MEMORY_MS);
+    this.#statements
+      .prepared('INSERT INTO invitations (digest, name, expires_at, role) VALUES (?, ?, ?, ?)')
+      .run(digest, name, expiresAt, role);
   }
 
   /** Uses an invitation up: it is valid once, and for the role that it was made for. */
   takeInvitation(digest: string, nowMs: number, role: InvitedRole = 'local'): InvitationTaken {
-    return this.#transaction(() => {
-      const row = this.#sql('SELECT * FROM invitations WHERE digest = ?').get(digest);
+    return this.#statements.transaction(() => {
+      const row = this.#statements.prepared('SELECT * FROM invitations WHERE digest = ?').get(digest);
       if (row === undefined) return { kind: 'unknown' };
       if (row['role'] !== role) return { kind: 'for-other-role' };
       if (row['used_at'] !== null) return { kind: 'used' };
       if (Number(row['expires_at']) <= nowMs) return { kind: 'expired' };
-      this.#sql('UPDATE invitations SET used_at = ? WHERE digest = ?').run(nowMs, digest);
+      this.#statements.prepared('UPDATE invitations SET used_at = ? WHERE digest = ?').run(nowMs, digest);
       return { kind: 'valid', name: String(row['name']) };
     });
   }

@@ -68,6 +68,10 @@ test('a disk that fills while streams run costs history alone, says so once, and
     t.signal.addEventListener('abort', () => stay.abort());
     const [, why] = await failed;
     assert.match(why, /full/);
+    await assert.rejects(depot.addUser('meanwhile'), {
+      code: 'unusable-home',
+      message: /^The server's database .*depot\.db cannot be used: .*full\. Make room on that disk/,
+    });
     running.write('still there?');
     const [answer] = (await once(running.resume(), 'data')) as [Buffer];
     assert.equal(answer.toString(), 'still there?');

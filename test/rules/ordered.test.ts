@@ -51,7 +51,7 @@ describe('an ordered list of rules', () => {
       at(['allow *:80', 'deny *:22'], 'printer', 22).reason,
       /printer:22 is refused by the rule "deny \*:22"/,
     );
-    assert.match(at(['allow *:80'], 'printer', 22).reason, /printer:22 is refused, no rule allows it/);
+    assert.match(at(['allow *:80'], 'printer', 22).reason, /printer:22 is refused, no rule of the server allows it/);
   });
 
   const LEFT: readonly (readonly [rules: readonly string[], host: string, address: string, allowed: boolean])[] = [
