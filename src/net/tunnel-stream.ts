@@ -79,10 +79,14 @@ export class TunnelStream implements Endpoint, InflowOwner {
     this.#pump();
   }
 
+  /** What lies here may outlive the last frame: it is dropped then, and the other side has nothing to hear of that. */
   reset(error: DepotError): void {
-    if (this.isClosed) return;
-    this.#connection.send(encodeJsonFrame(FrameType.reset, this.id, failureOf(error)));
     this.#forget();
+    if (this.isClosed) {
+      this.#closeWindow();
+      return;
+    }
+    this.#connection.send(encodeJsonFrame(FrameType.reset, this.id, failureOf(error)));
     this.#move('reset');
   }
 

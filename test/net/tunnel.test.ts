@@ -5,7 +5,7 @@ import { INITIAL_WINDOW_BYTES } from '../../src/link/frames.ts';
 import type { Endpoint } from '../../src/net/endpoint.ts';
 import { Tunnel } from '../../src/net/tunnel.ts';
 import { Collector, feed, randomData, sha256, turns } from '../support/endpoints.ts';
-import { BOUND, NEVER, OPEN, type Requests, acceptedBy, streamOf, tunnelPair } from '../support/link.ts';
+import { BOUND, NEVER, OPEN, type Requests, acceptedBy, streamOf, tunnelPair, windows } from '../support/link.ts';
 
 const MIB = 1024 * 1024;
 
@@ -255,6 +255,32 @@ describe('an abort', () => {
     far.reset(new DepotError('aborted', 'gone'));
     await collector.wasReset;
     assert.deepEqual(collector.log, ['end', 'reset']);
+  });
+
+  it('of what is over on the wire gives back what its window grew by', async (t) => {
+    const ofServer = windows();
+    const { budget } = ofServer;
+    const isWhole = (): boolean => {
+      const whole = budget.take(budget.limitBytes);
+      if (whole) budget.giveBack(budget.limitBytes);
+      return whole;
+    };
+    const { server, requests } = await tunnelPair(t, { ofServer });
+    const { near, far } = await openStream(server, requests);
+    const quick = collect(near);
+    for (let bytes = MIB; isWhole(); bytes += MIB) {
+      far.write([randomData(MIB)], () => undefined);
+      await quick.until(bytes);
+    }
+    const stopped = collect(near, { hold: true });
+    near.end();
+    await write(far, 'nobody takes this');
+    far.end();
+    await stopped.until(1);
+    while (server.streams > 0) await turns();
+    assert.equal(isWhole(), false, 'what lies here still counts');
+    near.reset(new DepotError('aborted', 'gone'));
+    assert.equal(isWhole(), true);
   });
 
   it("makes what is still on its way nobody's business, and the tunnel goes on", async (t) => {
