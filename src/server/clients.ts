@@ -56,8 +56,6 @@ export class Clients {
       ...pool,
       accept: this.#acceptFor(client.user, peer.from),
     });
-    // A device that joined anew may have another name, or another user.
-    this.#registry.byFingerprint(fingerprint)?.close(new DepotError('replaced', 'this client logged in anew'));
     this.#registry.add(session);
     this.#seen(client);
     void session.closed.then(() => this.#seen(client));

@@ -9,8 +9,6 @@ export interface JoiningOptions {
   readonly store: Store;
   /** Names that no local can have. */
   readonly groups: () => ReadonlyMap<string, unknown>;
-  /** A local's key has another name now. */
-  readonly onRenamed: (oldName: string, newName: string) => void;
   readonly log: Log;
 }
 
@@ -40,14 +38,13 @@ export class Joining {
 
   /** The name of the local that has this key. */
   local(fingerprint: string, invitation: string | undefined): string {
-    const { store, onRenamed, log } = this.#options;
+    const { store, log } = this.#options;
     const known = store.localByFingerprint(fingerprint)?.name;
     const invited = this.#invited('local', known, invitation);
     if (invited.known !== undefined) return invited.known;
     const { name } = invited;
     if (this.#options.groups().has(name))
       throw new DepotError('invitation-invalid', `${name} is a group of locals on this server now; ask for a new link`);
-    if (known !== undefined && known !== name) onRenamed(known, name);
     store.saveLocal(name, fingerprint, Date.now());
     log.info({ event: 'local-joined', local: name }, `local ${name} joined`);
     return name;

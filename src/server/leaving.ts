@@ -105,9 +105,11 @@ export class Leaving {
       log.error({ event: 'hand-over-failed' }, told.message);
       throw told;
     } finally {
-      this.#isHandingOver = false;
       if (this.#isSucceeded || this.#failure !== undefined) setImmediate(() => void this.stop(true));
-      else watcher.leaveHistory(false);
+      else {
+        this.#isHandingOver = false;
+        watcher.leaveHistory(false);
+      }
     }
   }
 

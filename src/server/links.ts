@@ -2,7 +2,6 @@
 // that have.
 
 import type { WindowBudget } from '../link/window.ts';
-import { DepotError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { FairShare } from '../net/fair-share.ts';
@@ -52,12 +51,7 @@ export const createLinks = ({
 }: LinksOptions): Links => {
   const clients = new Clients({ store, streams, log });
   const admission = new Admission({
-    joining: new Joining({
-      store,
-      groups: () => gate.groups,
-      log,
-      onRenamed: (from, to) => registry.end(from, new DepotError('replaced', `local ${from} is called ${to} now`)),
-    }),
+    joining: new Joining({ store, groups: () => gate.groups, log }),
     locals: registry,
     clients,
     pool: poolSettingsOf(config, budget),

@@ -30,12 +30,11 @@ export class Presence implements Disposable {
     onUp({ name, from });
   };
 
-  readonly onDown = ({ peer: { name } }: Session, error: DepotError, isBack: boolean): void => {
+  readonly onDown = ({ peer: { name } }: Session, error: DepotError): void => {
     const { log, notices, onDown } = this.#options;
     this.#seen(name);
     log.warn({ event: 'local-down', local: name, code: error.code }, `local ${name} went away: ${error.message}`);
-    // It logged in anew before we knew that it was gone.
-    if (!isBack) notices?.down(name, error.message);
+    notices?.down(name, error.message);
     onDown({ name, error });
   };
 

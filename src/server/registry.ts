@@ -5,8 +5,8 @@ import type { Session } from './session.ts';
 
 export interface RegistryHooks {
   readonly onUp: (session: Session) => void;
-  /** `isBack`: there is another session of this name already. */
-  readonly onDown: (session: Session, error: DepotError, isBack: boolean) => void;
+  /** Called before `onUp` of a newer session of this name, so that the last word about a name is true. */
+  readonly onDown: (session: Session, error: DepotError) => void;
   /** It is about to stop, and takes no new requests. */
   readonly onDraining: (session: Session) => void;
 }
@@ -31,17 +31,13 @@ export class Registry {
   }
 
   add(session: Session): void {
-    const { kind, name, from } = session.peer;
-    const before = this.#sessions.get(name);
-    const error = new DepotError('replaced', `${kind} ${name} logged in anew from ${from}`);
-    if (before?.isLeft === true) this.#retire(before, error);
-    else if (before !== undefined) {
-      before.close(error);
-      // Told before the new one is, so that the last word about a local is true.
-      this.#over(before, error);
-    }
+    const { name } = session.peer;
+    for (const before of this.#held()) this.#replace(before, session);
     this.#sessions.set(name, session);
-    void session.closed.then((why) => this.#over(session, why));
+    void session.closed.then((why) => {
+      this.#retired.delete(session);
+      this.#over(session, why);
+    });
     void session.draining.then(() => this.#hooks.onDraining(session));
     this.#hooks.onUp(session);
     for (const look of this.#looking) look();
@@ -89,12 +85,24 @@ export class Registry {
     for (const session of this.all()) session.resume();
   }
 
-  /** Tells of the end of a session, once. */
+  /** Ends what the new session takes the place of. A name has one key, and a key one name: who joined anew has left both. */
+  #replace(before: Session, { peer: { kind, name, from, fingerprint } }: Session): void {
+    const hasName = before.peer.name === name;
+    const hasKey = before.peer.fingerprint === fingerprint;
+    if (!hasName && !hasKey) return;
+    const why = hasName ? `${name} logged in anew from ${from}` : `${before.peer.name} is called ${name} now`;
+    const error = new DepotError('replaced', `${kind} ${why}`);
+    if (hasName && hasKey && before.isLeft) this.#retire(before, error);
+    else before.close(error);
+    this.#over(before, error);
+  }
+
+  /** Tells, once, that a session does not hold its name any more. */
   #over(session: Session, error: DepotError): void {
     const { name } = session.peer;
-    if (this.#sessions.get(name) === session) this.#sessions.delete(name);
-    else if (!this.#retired.delete(session)) return;
-    this.#hooks.onDown(session, error, this.#sessions.has(name));
+    if (this.#sessions.get(name) !== session) return;
+    this.#sessions.delete(name);
+    this.#hooks.onDown(session, error);
   }
 
   #held(): Session[] {
