@@ -60,7 +60,7 @@ const after = (keys: readonly Key[], view: View = FIRST_VIEW): View =>
 describe('the board of depot top', () => {
   it('follows streams as they begin, move and end', () => {
     const later = apply(BOARD, 'change', {
-      at: 2000,
+      at: NOW_MS,
       up: 5,
       down: 7,
       running: 2,
@@ -70,8 +70,10 @@ describe('the board of depot top', () => {
       gone: [2],
     });
     assert.deepEqual([...later.streams.keys()], [1, 3]);
-    assert.deepEqual([later.streams.get(1)?.state, later.streams.get(1)?.rate], ['open', 2000]);
-    const still = apply(later, 'change', { at: 3000, up: 0, down: 0, running: 2 });
+    assert.deepEqual([later.streams.get(1)?.state, later.streams.get(1)?.rate], ['open', 4000]);
+    const slower = apply(later, 'change', { at: NOW_MS + 2000, up: 0, down: 0, counters: [[1, 1000, 5000]] });
+    assert.equal(slower.streams.get(1)?.rate, 1000);
+    const still = apply(slower, 'change', { at: NOW_MS + 3000, up: 0, down: 0, running: 2 });
     assert.equal(still.streams.get(1)?.rate, 0);
   });
 

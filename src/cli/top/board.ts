@@ -53,7 +53,8 @@ const addTo = (streams: ReadonlyMap<number, Row>, more: readonly StreamStatus[])
 };
 
 const changed = (board: Board, change: Change): Board => {
-  const seconds = Math.max(1, (change.at - board.at) / 1000);
+  // The first change comes within a second of what was told before it.
+  const seconds = board.at === EMPTY.at ? 1 : Math.max(1, (change.at - board.at) / 1000);
   const streams = addTo(board.streams, change.started ?? []);
   const moved = new Map((change.counters ?? []).map(([id, up, down]) => [id, { up, down }]));
   for (const [id, local] of change.opened ?? []) {
