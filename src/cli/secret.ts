@@ -7,6 +7,9 @@ import { DepotError } from '../errors.ts';
 /** Somebody pressed Ctrl-C at a question. */
 export class Interrupted extends Error {}
 
+/** What else ends a process that asks: unlike for SIGINT and SIGTERM, Node leaves the terminal as it is then. */
+const ENDING = ['SIGHUP', 'SIGQUIT'] as const;
+
 const piped = async (): Promise<string> => {
   const pieces: Buffer[] = [];
   for await (const piece of process.stdin) pieces.push(piece as Buffer);
@@ -33,6 +36,11 @@ const answers = async (questions: readonly string[]): Promise<string[]> => {
     lines.resume();
     setImmediate(() => process.stderr.write(question));
   });
+  const end = (signal: NodeJS.Signals): void => {
+    lines.close();
+    process.kill(process.pid, signal);
+  };
+  for (const signal of ENDING) process.once(signal, end);
   const typed = lines[Symbol.asyncIterator]();
   const given: string[] = [];
   try {
@@ -46,6 +54,7 @@ const answers = async (questions: readonly string[]): Promise<string[]> => {
     }
   } finally {
     lines.close();
+    for (const signal of ENDING) process.off(signal, end);
   }
   return given;
 };

@@ -96,6 +96,21 @@ describe('a new password', () => {
     assert.equal(await accepts('half'), false);
   });
 
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    test(`is not asked for any more after ${signal}, and the terminal shows again what is typed`, async () => {
+      const words = typed('user', 'passwd', 'alice', '--password-stdin', '--home', home.path);
+      await using program = inShell(
+        `sh -c 'echo pid=$$; exec "$@"' sh ${words}; echo "code=$?"; stty -a | grep -oE -- '-?\\becho\\b' | sed 's/^/after=/'`,
+      );
+      await program.says(/New password: /);
+      process.kill(Number(/pid=(\d+)/.exec(program.stdout)?.[1]), signal);
+      assert.match(await answer(program), new RegExp(`code=${code}\\r\\nafter=echo`));
+    });
+  }
+
   test('is asked for again after Ctrl-Z and fg', async () => {
     await using shell = inShell('exec bash --norc --noprofile -i');
     shell.child.stdin.write(`${typed('user', 'passwd', 'alice', '--password-stdin', '--home', home.path)}\r`);
