@@ -65,7 +65,9 @@ const parse = (
   try {
     parsed = parser(text);
   } catch (error) {
-    throw new DepotError('invalid-config', `${file} is no ${name}: ${messageOf(error)}.`, { cause: error });
+    // Parsers repeat a part of the file, with its lines.
+    const why = messageOf(error).replaceAll(/\s+/g, ' ');
+    throw new DepotError('invalid-config', `${file} is no ${name}: ${why}.`, { cause: error });
   }
   const { value = {}, places } = parsed;
   if (typeof value !== 'object' || value === null || Array.isArray(value))

@@ -1,6 +1,7 @@
 // A copy of the server's database, whole and of one moment, taken while a server may be writing to it.
 
 import { closeSync, openSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { DepotError, errnoOf, messageOf } from '../errors.ts';
 
@@ -12,6 +13,8 @@ export const backUp = async (from: string, to: string): Promise<void> => {
   } catch (cause) {
     if (errnoOf(cause) === 'EEXIST')
       throw new DepotError('conflict', `${to} is there already. Choose another file.`, { cause });
+    if (errnoOf(cause) === 'ENOENT')
+      throw new DepotError('invalid-argument', `There is no directory ${path.dirname(to)}.`, { cause });
     throw new DepotError('invalid-argument', `Cannot write ${to}: ${errnoOf(cause) ?? messageOf(cause)}.`, { cause });
   }
   try {

@@ -161,6 +161,8 @@ describe('the file', () => {
 
   it('has to be JSON, and an object', async (t) => {
     assert.match(await complaint(t, { file: '{ socksPort: 1 }' }), /config\.json is no JSON/);
+    // The parser repeats a part of the file; a line of the log stays one.
+    assert.match(await complaint(t, { file: '{\n  "socksPort":\n}\n' }), /^[^\n]*config\.json is no JSON[^\n]*$/);
     assert.match(await complaint(t, { file: '' }), /config\.json is no JSON/);
     for (const file of ['[]', 'null', '5', '"x"']) assert.match(await complaint(t, { file }), /one JSON object/);
   });

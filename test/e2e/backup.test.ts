@@ -26,6 +26,8 @@ test('depot backup copies what a running server knows, and another home begins f
   const again = await depotCommand(args);
   assert.equal(again.code, 1);
   assert.match(again.stderr, /is there already/);
+  const nowhere = path.join(other.path, 'none', 'depot.db');
+  assert.match((await depotCommand(['backup', nowhere, '--home', home.path])).stderr, /There is no directory .*none\./);
 });
 
 test('depot backup of what is no server says so, and leaves no file', async () => {
