@@ -188,6 +188,7 @@ export class DepotServer implements AsyncDisposable {
       onChange: (change) => {
         store.refresh();
         applyChange(change, this.#concerned);
+        this.#lineage.predecessor?.tell(change);
       },
       silence: () => this.#presence[Symbol.dispose](),
       close: () => this.#close(),

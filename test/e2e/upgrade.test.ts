@@ -103,6 +103,8 @@ describe('depot upgrade', () => {
     const udp = await UdpPeer.freePort();
     const publish = (text: string): string[] => ['--publish', text];
     await using both = await startBoth(
+      '--drain-ms',
+      '86400000',
       ...publish(`0=home.depot:${app.port}`),
       ...publish(`${udp}/udp=home.depot:${datagrams.port}`),
     );
@@ -118,9 +120,12 @@ describe('depot upgrade', () => {
     peer.send('datagram', udp);
     assert.equal(String((await datagrams.next()).data), 'datagram');
     assert.equal((await fetch(new URL('/healthz', dashboard))).status, 200);
-    const ended = ending(old);
+    // One stream in each of two processes that were replaced.
+    const later = await openStream({ socksPort, login, host: 'home.depot', port: app.port });
+    await both.upgrade();
+    const ended = [ending(old), ending(later)];
     assert.equal((await depot(['user', 'remove', login.user, '--home', both.home])).code, 0);
-    assert.equal(await ended, 'rst');
+    assert.deepEqual(await Promise.all(ended), ['rst', 'rst']);
   });
 
   test('that comes to nothing changes nothing, and says why', async () => {
