@@ -47,7 +47,8 @@ const fields = {
 };
 
 const form = { error: (issue: { code?: string }) => (issue.code === 'invalid_type' ? FORM : undefined) };
-const FORM = 'an object with listen and to, or LISTEN[/udp]=HOST:PORT, is expected';
+const FORM =
+  'an object with listen and to, or LISTEN[/udp]=HOST:PORT, is expected; LISTEN is a port; its address goes behind it as ,host=ADDRESS';
 
 /** A port that a client opens on its own machine. */
 export const ClientPublish = z.preprocess(expand, z.strictObject(fields, form));

@@ -80,6 +80,7 @@ describe('published ports in the configuration', () => {
     [{ listen: 1, to: 'a:1', from: [] }, /publish\[0\]\.from/],
     [{ listen: 1, to: 'a:1', form: ['10.0.0.1'] }, /publish\[0\]: there is no such key as form here/],
     ['nas.depot:22', /publish\[0\]: an object with listen and to, or LISTEN\[\/udp\]=HOST:PORT, is expected/],
+    ['127.0.0.1:2222=nas.depot:22', /LISTEN is a port; its address goes behind it as ,host=ADDRESS/],
     ['1/sctp=a:1', /publish\[0\]\.protocol/],
     ['x=nas.depot:22', /publish\[0\]: an object/],
     ['1=nas.depot:22,from', /publish\[0\]: an object/],
