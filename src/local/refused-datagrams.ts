@@ -19,8 +19,7 @@ export class RefusedDatagrams implements Disposable {
     this.#limit = new LineLimit({
       lines: LINES,
       linesPerSource: LINES_PER_HOST,
-      onMore: (code, unwritten) => {
-        const count = unwritten.values().reduce((sum, some) => sum + some, 0);
+      onMore: (code, count) => {
         log.info(
           { event: 'datagrams-refused-more', code, count },
           `datagrams to ${count} more destinations are dropped within ${LINES_MS / 1000} s (${code})`,

@@ -24,9 +24,8 @@ export class Incidents implements Disposable {
     this.#limit = new LineLimit({
       lines: LINES,
       linesPerSource: LINES_PER_ADDRESS,
-      onMore: (kind, unwritten) => {
+      onMore: (kind, count) => {
         const [port, code] = kind.split(' ');
-        const count = unwritten.values().reduce((sum, one) => sum + one, 0);
         log.info(
           { event: 'turned-away-more', port, code, count },
           `turned away ${count} more at ${port} within ${LINES_MS / 1000} s (${code})`,

@@ -9,8 +9,8 @@ export interface LineLimitOptions {
   readonly lines: number;
   /** Of one kind, from one source. */
   readonly linesPerSource: number;
-  /** What of one kind was not written within a minute, by source; undefined for those of whom nothing was. */
-  readonly onMore: (kind: string, unwritten: ReadonlyMap<string | undefined, number>) => void;
+  /** How much of one kind was not written within a minute, and how much of each source; undefined for those of whom nothing was. */
+  readonly onMore: (kind: string, count: number, bySource: ReadonlyMap<string | undefined, number>) => void;
 }
 
 /** What was written of one kind lately, and what was not: no more sources than lines. */
@@ -58,8 +58,10 @@ export class LineLimit implements Disposable {
 
   #close(kind: string): void {
     const window = this.#windows.get(kind);
+    if (window === undefined) return;
     this.#windows.delete(kind);
-    clearTimeout(window?.timer);
-    if (window !== undefined && window.unwritten.size > 0) this.#options.onMore(kind, window.unwritten);
+    clearTimeout(window.timer);
+    const count = window.unwritten.values().reduce((sum, some) => sum + some, 0);
+    if (count > 0) this.#options.onMore(kind, count, window.unwritten);
   }
 }

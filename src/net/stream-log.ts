@@ -56,8 +56,8 @@ export class StreamEndLog implements Disposable {
     this.#limit = new LineLimit({
       lines: LINES,
       linesPerSource: LINES_PER_USER,
-      onMore: (code, unwritten) => {
-        for (const [source, count] of unwritten)
+      onMore: (code, _count, bySource) => {
+        for (const [source, count] of bySource)
           log.info(
             { event: 'stream-end-more', code, ...fieldOf(source), count },
             `${count} more streams of ${source ?? 'others'} failed within ${LINES_MS / 1000} s (${code})`,

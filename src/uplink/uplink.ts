@@ -87,8 +87,7 @@ export class Uplink {
     this.#tunnelFailures = new LineLimit({
       lines: TUNNEL_LINES,
       linesPerSource: TUNNEL_LINES,
-      onMore: (code, unwritten) => {
-        const count = unwritten.values().reduce((sum, some) => sum + some, 0);
+      onMore: (code, count) => {
         options.log.warn(
           { event: 'tunnel-failed-more', code, count },
           `could not bring ${count} more tunnels within ${LINES_MS / 1000} s (${code})`,
