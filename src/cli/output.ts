@@ -10,7 +10,8 @@ export const print = (text: string): void => {
 
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2));
 
-const LOOKS = {
+/** In the words of `styleText`. */
+export const LOOKS = {
   head: 'bold',
   good: 'green',
   warning: 'yellow',

@@ -4,16 +4,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { cut, type Display, harmless, layOut, type Table, type Tone, widthOf, wrap } from '../../src/cli/layout.ts';
+import { LOOKS } from '../../src/cli/output.ts';
 
-const FORMATS = {
-  head: 'bold',
-  good: 'green',
-  warning: 'yellow',
-  bad: 'red',
-  quiet: 'dim',
-  marked: 'inverse',
-} as const;
-const paint = (tone: Tone, text: string): string => styleText(FORMATS[tone], text, { validateStream: false });
+const paint = (tone: Tone, text: string): string => styleText(LOOKS[tone], text, { validateStream: false });
 const display = (columns: number): Display => ({ columns, paint });
 const plain: Display = { columns: Infinity, paint: (_tone, text) => text };
 
