@@ -284,7 +284,7 @@ const entrySettingsOf = (config: ClientConfig): Pick<EntryOptions, 'associate' |
     },
   },
   settings: {
-    anonymous: true,
+    allowAnonymous: true,
     get strangersMax() {
       return config.strangersMax;
     },

@@ -225,7 +225,7 @@ export class HttpProxy {
   async #authorize({ visitor: { from, limit } }: Guest, authorization: string | undefined): Promise<Asker | undefined> {
     const { authenticate, settings, onTurnedAway } = this.#options;
     const credentials = basicCredentials(authorization);
-    if (credentials === undefined) return settings.anonymous ? { user: undefined, anonymous: true } : undefined;
+    if (credentials === undefined) return settings.allowAnonymous ? { user: undefined, anonymous: true } : undefined;
     const accepted = await orAborted(authenticate(credentials, from, limit), limit);
     if (accepted) return { user: credentials.username, anonymous: false };
     onTurnedAway?.(from, new DepotError('not-allowed', 'wrong user or password'));

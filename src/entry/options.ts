@@ -16,7 +16,7 @@ export type Authenticate = (credentials: Credentials, from: string, signal: Abor
 /** Read whenever they are needed. */
 interface EntrySettings {
   /** Whether clients need not say who they are. */
-  readonly anonymous: boolean;
+  readonly allowAnonymous: boolean;
   /** How many may wait at the door, in all and of one address. */
   readonly strangersMax: number;
   readonly strangersPerAddressMax: number;

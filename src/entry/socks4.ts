@@ -38,7 +38,7 @@ const readRequest = async ({ client, limit }: Visitor, settings: EntryOptions['s
     const decoded = decodeSocks4Request(client.early);
     if (decoded.kind === 'message') {
       client.consume(decoded.taken);
-      if (settings.anonymous) return decoded.message;
+      if (settings.allowAnonymous) return decoded.message;
       throw refuse('SOCKS4 has no passwords, and this server wants one');
     }
     if (decoded.kind === 'bad') throw refuse(decoded.why, decoded.reply);

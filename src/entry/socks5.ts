@@ -78,7 +78,7 @@ const shakeHands = async (
   let user: string | undefined;
   let event: HandshakeEvent = { type: 'bytes', bytes: client.early };
   for (;;) {
-    const step = advance(state, event, settings);
+    const step = advance(state, event, { anonymous: settings.allowAnonymous });
     const stuck = step.taken === 0 && step.effects.length === 0;
     state = step.state;
     client.consume(step.taken);

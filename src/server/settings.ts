@@ -20,23 +20,7 @@ export const entrySettingsOf = (
       return config.udpQueueBytes;
     },
   },
-  settings: {
-    get anonymous() {
-      return config.allowAnonymous;
-    },
-    get strangersMax() {
-      return config.strangersMax;
-    },
-    get strangersPerAddressMax() {
-      return config.strangersPerAddressMax;
-    },
-    get handshakeMs() {
-      return config.handshakeMs;
-    },
-    get httpIdleMs() {
-      return config.httpIdleMs;
-    },
-  },
+  settings: config,
   advertised: config.advertise,
   forThisMachine: false,
 });
